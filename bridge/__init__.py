@@ -1,0 +1,1 @@
+"""The composition root, the daemon's machinery and the command line."""

@@ -1,0 +1,1 @@
+"""Settings and the texts that ship with the bridge."""

@@ -1,0 +1,1 @@
+"""The rules of the bridge: pure, standard library only. Nothing in here performs an effect."""
