@@ -13,7 +13,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-from core.ids import CallId, LoopId, TurnId
+from core.asks import Ask
+from core.desk import Desk, Outcome
+from core.effects import Effect
+from core.events import Event, FileRef, Posted
+from core.graph import Edge, Node
+from core.ids import CallId, CardKey, IdentityKey, LoopId, ThreadKey, TurnId
+from core.loop import Loop
+from core.message import Caps, Message
+from core.people import People
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +100,13 @@ class Sandbox(Protocol):
         """Write an executable at `at` that enters the box and execs `program` followed by its own arguments."""
 
     async def run(
-        self, box: Box, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60.0, max_output: int = 1 << 20
+        self,
+        box: Box,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        timeout: float = 60.0,
+        max_output: int = 1 << 20,
     ) -> Finished:
         """Run one command in the box to its end. A command that outlives `timeout` seconds is killed: `Unavailable`."""
 
@@ -150,11 +164,16 @@ GatewayReport = Metered | EgressRefused | ModelRefused
 class Gateway(AbstractAsyncContextManager["Gateway"], Protocol):
     """The only ways out of a box: the model's socket and the egress socket, both per loop."""
 
-    async def open(self, loop: LoopId, *, model_socket: Path, egress_socket: Path, budget_usd: float | None) -> None:
+    async def open(
+        self, loop: LoopId, *, model_socket: Path, egress_socket: Path, budget_usd: float | None
+    ) -> None:
         """Listen for this loop (idempotent). `budget_usd` is what it may still spend; None means no cap."""
 
     async def close(self, loop: LoopId) -> None:
         """Stop listening for this loop and remove its sockets (idempotent)."""
+
+
+Emit = Callable[[Event], Awaitable[None]]  # returns once the event is durable
 
 
 # ── agent ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -165,6 +184,7 @@ class Leg:
     """One uninterrupted stretch of a turn: from a prompt (or a resume) to a result, a parking or an end."""
 
     loop: LoopId
+    thread: ThreadKey
     turn: TurnId
     number: int
     launcher: Path
@@ -190,7 +210,7 @@ class Verdict:
 class AgentRunner(AbstractAsyncContextManager["AgentRunner"], Protocol):
     """Runs Claude sessions. What happens in them comes out as events through `emit`, each awaited until durable."""
 
-    async def run(self, leg: Leg, emit: Callable[..., Awaitable[None]]) -> None:
+    async def run(self, leg: Leg, emit: Emit) -> None:
         """Run a leg to its end. Exactly one of TurnResult, TurnParked or TurnBroke is emitted last."""
 
     async def prewarm(self, leg: Leg) -> None:
@@ -275,3 +295,144 @@ class Git(Protocol):
         """
 
 
+# ── chat ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Messages of a thread, oldest first; `left_out` counts those past the limit."""
+
+    messages: tuple[Posted, ...]
+    left_out: int = 0
+
+
+class ChatAdapter(AbstractAsyncContextManager["ChatAdapter"], Protocol):
+    """One chat platform. Its checks are in `core.testing.chat_contract`. Entering it connects, leaving it ends every task."""
+
+    platform: str
+    caps: Caps
+
+    async def listen(self, emit: Emit) -> None:
+        """Hand every inbound event to `emit` until cancelled; the platform is acked only after `emit` returned."""
+
+    async def post(self, thread: ThreadKey, message: Message, *, key: str) -> str:
+        """Post under an idempotency key; return the platform's id of the (first) message. Twice with one key posts once."""
+
+    async def edit(self, thread: ThreadKey, posted: str, message: Message) -> None:
+        """Replace a message that `post` returned."""
+
+    async def whisper(self, thread: ThreadKey, to: IdentityKey, message: Message, *, key: str) -> None:
+        """Tell one person alone where the platform can, else in the thread."""
+
+    async def react(self, thread: ThreadKey, message: str, emoji: str) -> None:
+        """Put an emoji on a message (idempotent)."""
+
+    async def history(self, thread: ThreadKey, *, upto: str, limit: int) -> History:
+        """Return the thread up to and including message `upto`: its root and the newest `limit` messages."""
+
+    async def fetch(self, file: FileRef, into: Path, *, max_bytes: int) -> None:
+        """Download a file of the chat. Raises Rejected when it is too large or not the platform's own."""
+
+    async def probe(self) -> Sequence[Finding]:
+        """Test tokens, scopes and the connection, for `doctor`."""
+
+
+# ── store ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A stored event that waits to be handled, by its sequence number."""
+
+    seq: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A stored effect that waits to be carried out. `attempts` counts earlier tries; `leased` ones may have begun before a crash."""
+
+    id: int
+    effect: Effect
+    attempts: int = 0
+    leased: bool = False
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """A piece of the graph: the nodes met and the edges between them."""
+
+    nodes: tuple[Node, ...] = ()
+    edges: tuple[Edge, ...] = ()
+
+
+class Store(AbstractAsyncContextManager["Store"], Protocol):
+    """The one database. Its checks are in `core.testing.store_contract`. Every write is durable when its call returns."""
+
+    async def arrive(self, events: Sequence[Event]) -> Sequence[Arrival | None]:
+        """Store events; None stands for one whose dedup key was seen before."""
+
+    async def waiting(self) -> Sequence[Arrival]:
+        """Return the events that no `settle` has covered, oldest first."""
+
+    async def desk(self, thread: ThreadKey) -> Desk:
+        """Return the lane's state: newest loop, its open asks and newest 100 settled ones, everybody, earlier loops."""
+
+    async def settle(self, arrival: Arrival, outcome: Outcome) -> Sequence[Job]:
+        """Commit an event's outcome in one transaction; return the effects as jobs.
+
+        A pending Show of the same card that no one began is superseded (it never comes back from `jobs`). An event settled
+        before, or an effect whose key exists, changes nothing.
+        """
+
+    async def jobs(self) -> Sequence[Job]:
+        """Return the effects not carried out yet, by priority then age."""
+
+    async def lease(self, job: int) -> None:
+        """Mark a job as begun."""
+
+    async def postpone(self, job: int, *, until: datetime, why: str) -> None:
+        """Count a failed try and put the job off."""
+
+    async def finish(
+        self, job: int, *, card: CardKey | None = None, posted: str = "", failed: str = ""
+    ) -> None:
+        """Mark a job as over (with `failed`: given up, and why) and remember which message shows the card."""
+
+    async def card(self, card: CardKey) -> str | None:
+        """Return the platform's id of the message that shows a card."""
+
+    async def loop(self, loop: LoopId) -> Loop | None: ...
+    async def loops(self, *, live_only: bool = True, limit: int = 50) -> Sequence[Loop]:
+        """Return loops, the last active first."""
+
+    async def find_loop(self, prefix: str) -> Sequence[Loop]:
+        """Return the loops whose id starts with `prefix` (four characters or more)."""
+
+    async def asks_due(self, now: datetime) -> Sequence[tuple[Ask, str]]:
+        """Return open asks whose reminder ("remind", not sent yet) or expiry ("expire") has come."""
+
+    async def people(self) -> People: ...
+    async def thread_messages(self, thread: ThreadKey, *, limit: int) -> tuple[Sequence[Node], int]:
+        """Return a thread's newest `limit` message nodes (and its first), oldest first, and how many there are in all."""
+
+    async def nodes(self, keys: Sequence[str]) -> Sequence[Node]: ...
+    async def find_nodes(self, *, kind: str, prefix: str, limit: int = 5) -> Sequence[Node]:
+        """Return nodes of a kind whose key starts with `prefix`."""
+
+    async def walk(self, start: str, *, depth: int, limit: int = 500) -> Walk:
+        """Return what is reached from a node by edges in either direction, breadth first."""
+
+    async def spent(self, *, loop: LoopId | None = None, since: datetime | None = None) -> tuple[float, int]:
+        """Return dollars and tokens spent."""
+
+    async def keep(self, key: str, value: str) -> None:
+        """Remember a small value of the bridge's own (a watermark, a secret's seed)."""
+
+    async def kept(self, key: str) -> str | None: ...
+    async def transcript(self, session: str) -> Sequence[str]:
+        """Return a session's transcript entries (JSON), oldest first."""
+
+    async def transcribe(self, session: str, entries: Sequence[str]) -> None:
+        """Append transcript entries (JSON)."""

@@ -1,0 +1,174 @@
+"""Everything that can be asked of the edge. Owns: the Effect union and priorities. Imports: core. Effects: none (it names them).
+
+An effect is carried out at least once, under its `key`: the key is what makes doing it twice harmless. `priority` orders what
+waits for one thread: lower goes first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+from core.ids import CallId, CardKey, IdentityKey, LoopId, ThreadKey, TurnId
+from core.message import Message
+
+
+class Priority(IntEnum):
+    """What overtakes what on the way to one thread."""
+
+    ASK = 0
+    ANSWER = 1
+    STATUS = 2
+    PROGRESS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doing:
+    """What every effect has."""
+
+    key: str
+    lane: ThreadKey
+    priority: Priority = Priority.ANSWER
+
+
+# ── to the chat ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Say(Doing):
+    """Post a message. With `card`, the message can be found again by that name and replaced by `Show`."""
+
+    message: Message
+    card: CardKey = CardKey("")
+    kind: Literal["say"] = "say"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Show(Doing):
+    """Make the card show this: edit its message, or post it if there is none yet. A newer Show of a card supersedes a waiting one."""
+
+    card: CardKey
+    message: Message
+    kind: Literal["show"] = "show"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whisper(Doing):
+    """Say something to one person alone where the platform can, else in the thread."""
+
+    to: IdentityKey
+    message: Message
+    kind: Literal["whisper"] = "whisper"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class React(Doing):
+    """Put an emoji (its Unicode form) on a message."""
+
+    message: str
+    emoji: str
+    kind: Literal["react"] = "react"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look(Doing):
+    """Read something and post it for whoever asked: `why`, `log`, `diff`, `files`, `list`, `context`, `usage`."""
+
+    what: Literal["why", "log", "diff", "files", "list", "context", "usage", "people", "details"]
+    argument: str
+    to: IdentityKey
+    loop: LoopId = LoopId("")
+    kind: Literal["look"] = "look"
+
+
+# ── to the loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadThread(Doing):
+    """Fetch what the thread held before; answered by ThreadRead."""
+
+    loop: LoopId
+    upto: str  # the message that started the loop
+    kind: Literal["read_thread"] = "read_thread"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepare(Doing):
+    """Make the loop's folder: mirror, clone, capsule, lock, launcher; answered by Prepared or PrepareFailed."""
+
+    loop: LoopId
+    attempt: int
+    kind: Literal["prepare"] = "prepare"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLeg(Doing):
+    """Run one leg of a turn; answered by TurnResult, TurnParked, TurnBroke or, after a crash of the bridge, TurnInterrupted."""
+
+    loop: LoopId
+    turn: TurnId
+    leg: int
+    session: str
+    resume: bool
+    prompt: str
+    kind: Literal["run_leg"] = "run_leg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(Doing):
+    """Hand a verdict to a call that waits; answered by VerdictLost when nothing waits for it."""
+
+    loop: LoopId
+    turn: TurnId
+    leg: int
+    call: CallId
+    decision: Literal["allow", "deny"]
+    reason: str = ""
+    updated_input: str = ""
+    kind: Literal["rule"] = "rule"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupt(Doing):
+    """Stop the running turn."""
+
+    loop: LoopId
+    kind: Literal["interrupt"] = "interrupt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeWork(Doing):
+    """Bring the turn's commits out of the box and land them on the loop's branch; answered by WorkTaken or WorkStuck."""
+
+    loop: LoopId
+    turn: TurnId
+    leg: int
+    kind: Literal["take_work"] = "take_work"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseLoop(Doing):
+    """End the loop's process and sockets; with `archive`, its folder may be packed away."""
+
+    loop: LoopId
+    archive: bool = False
+    kind: Literal["close_loop"] = "close_loop"
+
+
+Effect = (
+    Say
+    | Show
+    | Whisper
+    | React
+    | Look
+    | ReadThread
+    | Prepare
+    | RunLeg
+    | Rule
+    | Interrupt
+    | TakeWork
+    | CloseLoop
+)
+CHAT = (Say, Show, Whisper, React, Look)

@@ -1,0 +1,92 @@
+"""The graph's words. Owns: Node, Edge, their kinds and key functions. Imports: core.ids. Effects: none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from core.ids import AskId, CallId, IdentityKey, LoopId, MessageKey, ThreadKey, TurnId
+
+NodeKind = Literal[
+    "person", "thread", "message", "file", "loop", "turn", "tool_call", "ask", "decision", "commit", "repo", "note", "page",
+    "claim", "memory", "focus",
+]  # fmt: skip
+EdgeKind = Literal[
+    "in_thread", "replies_to", "by", "mentions", "links", "spawned", "ingested", "ran", "asked", "decided", "allowed", "produced",
+    "touches", "distilled_from", "supersedes", "retracts", "forked_from", "tagged",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A thing the bridge knows of. `audience` names who could see its source (a thread's key, or "bridge")."""
+
+    key: str
+    kind: NodeKind
+    audience: str
+    at: datetime
+    text: str = ""
+    props: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """How two things hang together, read from `src` to `dst`."""
+
+    src: str
+    kind: EdgeKind
+    dst: str
+    at: datetime
+
+
+Fact = Node | Edge
+
+
+def person(identity: IdentityKey) -> str:
+    return f"person:{identity}"
+
+
+def thread(key: ThreadKey) -> str:
+    return f"thread:{key}"
+
+
+def message(key: MessageKey) -> str:
+    return f"message:{key}"
+
+
+def file(key: MessageKey, name: str) -> str:
+    return f"file:{key}/{name}"
+
+
+def loop(key: LoopId) -> str:
+    return f"loop:{key}"
+
+
+def turn(key: TurnId) -> str:
+    return f"turn:{key}"
+
+
+def call(turn_key: TurnId, key: CallId) -> str:
+    return f"tool_call:{turn_key}/{key}"
+
+
+def ask(key: AskId) -> str:
+    return f"ask:{key}"
+
+
+def decision(key: AskId) -> str:
+    return f"decision:{key}"
+
+
+def commit(repo: str, sha: str) -> str:
+    return f"commit:{repo}@{sha}"
+
+
+def repo(name: str) -> str:
+    return f"repo:{name}"
+
+
+def path(repo_name: str, name: str) -> str:
+    return f"file:{repo_name}:{name}"

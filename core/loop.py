@@ -1,0 +1,132 @@
+"""The Loop aggregate. Owns: Loop, Turn, Call, Step, Input. Imports: core.ids. Effects: none.
+
+A loop is the unit of work of one thread; a turn is one prompt and everything until its result; a leg is one uninterrupted
+stretch of a turn (a turn has several when it was parked, interrupted, or when people said something new before its answer).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from core.ids import AskId, CallId, IdentityKey, LoopId, MemberId, ThreadKey, TurnId, short, slug
+
+Status = Literal["idle", "queued", "running", "waiting", "rfd", "done", "archived", "failed"]
+TurnState = Literal["starting", "running", "parked", "adrift", "taking", "ended"]
+CallState = Literal["asked", "allowed", "denied", "ended", "failed", "unknown"]
+Listen = Literal["driver", "members", "mention"]
+ENDED: frozenset[Status] = frozenset({"done", "archived"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """Something said to the loop that no prompt has carried yet."""
+
+    message: str
+    author: str
+    text: str
+    at: datetime
+    turn: bool = True  # False: context for the next turn, not a turn by itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A tool call as the loop remembers it."""
+
+    id: CallId
+    leg: int
+    tool: str
+    input: str
+    digest: str
+    state: CallState
+    at: datetime
+    ask: AskId | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A turn. `adrift`: the bridge went away while calls waited for people; the next decision starts a new leg."""
+
+    id: TurnId
+    number: int
+    prompt: str
+    started_at: datetime
+    leg: int = 1
+    state: TurnState = "starting"
+    session: str = ""
+    calls: tuple[Call, ...] = ()
+    steps_before: int = 0  # calls that were dropped from `calls` to bound the aggregate
+    looked: bool = False  # the thread was looked at again before the answer
+    queued_behind: int = 0
+    answer: str = ""
+    spent_usd: float = 0.0
+    breaks: int = 0  # how often its process broke in a row
+    trigger: str = ""  # the message that started it
+
+    def call(self, identifier: CallId) -> Call | None:
+        """Return the newest call with this id."""
+        return next((call for call in reversed(self.calls) if call.id == identifier), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """A loop: its context, its agent, its workdir and its one driver."""
+
+    id: LoopId
+    thread: ThreadKey
+    title: str
+    task: str
+    driver: MemberId
+    driver_identity: IdentityKey
+    driver_name: str
+    created_at: datetime
+    updated_at: datetime
+    trigger: str  # the message that started it
+    status: Status = "queued"
+    repo: str = ""
+    branch_from: str = ""
+    model: str = ""
+    budget_usd: float | None = None
+    listen: Listen = "driver"
+    with_thread: bool = True  # False: --no-context
+    base: str = ""
+    branch: str = ""
+    prepared: bool = False
+    attempts: int = 0  # how often the folder was made
+    session: str = ""  # what a new turn resumes: set once a result was seen
+    turns: int = 0
+    turn: Turn | None = None
+    inputs: tuple[Input, ...] = ()
+    granted: tuple[str, ...] = ()  # "allow for this loop": rule texts, see core.policy
+    spent_usd: float = 0.0
+    tokens: int = 0
+    receipt: str = ""
+    failure: str = ""
+    remedy: str = ""
+    waiting_since: datetime | None = None
+
+    @property
+    def handle(self) -> str:
+        return short(self.id)
+
+    @property
+    def work_branch(self) -> str:
+        """Return the branch its commits land on: loop/<slug>-<id6>."""
+        return f"loop/{slug(self.title)}-{self.handle}"
+
+    @property
+    def busy(self) -> bool:
+        """Whether a turn is under way (parked and adrift ones included)."""
+        return self.turn is not None and self.turn.state != "ended"
+
+    @property
+    def live(self) -> bool:
+        return self.status not in ENDED
+
+
+def with_call(turn: Turn, call: Call) -> Turn:
+    """Return the turn with this call put in, in place of an earlier state of the same call in the same leg."""
+    kept = tuple(known for known in turn.calls if (known.id, known.leg) != (call.id, call.leg))
+    return replace(turn, calls=(*kept, call))
