@@ -1,0 +1,39 @@
+# Every target sets up what it needs (scripts/bootstrap) and is quick the second time. ARGS="…" goes to the program behind a target.
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap demo run check test bench soak clean
+SHELL := /bin/bash
+BIN := .venv/bin
+ARGS ?=
+MINUTES ?= 30
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+bootstrap: ## set up packages, the service user, uv and .venv (every target does)
+	@scripts/bootstrap
+
+demo: bootstrap ## the main job from start to end, offline, in under a minute
+	@$(BIN)/loopbridge demo $(ARGS)
+
+run: bootstrap ## the daemon
+	@$(BIN)/loopbridge run $(ARGS)
+
+check: bootstrap ## formatting, lint, types, arrows of import
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: bootstrap ## the tests; ARGS="-k policy" picks some
+	$(BIN)/pytest -n 2 --dist worksteal -m "not bench" $(ARGS)
+
+bench: bootstrap ## medians, and ratios to a bare floor measured in the same run
+	$(BIN)/python -m tests.bench $(ARGS)
+
+soak: bootstrap ## the crash and scenario tests again and again for MINUTES=30
+	@end=$$((SECONDS + 60 * $(MINUTES))); round=0; while [ $$SECONDS -lt $$end ]; do round=$$((round + 1)); echo "soak: round $$round"; \
+		$(BIN)/pytest -q -n 2 --dist worksteal -m "not bench" tests/crash tests/scenarios $(ARGS) || exit 1; done
+
+clean: ## take away what the targets made here (not the home directory)
+	rm -rf .venv .tools .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
