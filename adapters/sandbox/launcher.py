@@ -1,0 +1,59 @@
+"""Launchers. Owns: text, source_of. Imports: core, .spec. Effects: reads the text of enter.py.
+
+A launcher is one Python file that a person can read: what the box is, then the code that enters it. It is all there is
+to know about a running sandbox, and needs nothing of the bridge but its interpreter.
+"""
+
+from __future__ import annotations
+
+import pprint
+import sys
+from pathlib import Path
+
+from adapters.sandbox import spec
+from core import errors
+
+# Isolated, without site-packages, leaving no .pyc behind: this is on the way of every session's start.
+PYTHON_OPTIONS = "-ISB"
+_SHEBANG_MAX = 255
+
+
+def text(plan: spec.Plan, *, trusted: Path, user: tuple[int, int] | None, status: str | int) -> str:
+    """Write out a launcher. `status` is the file or descriptor for bwrap's reports, `trusted` the bridge's home.
+
+    Sources below `trusted` may be reached through links above it, never through links below it. Raises BadInput when
+    the interpreter's path does not fit into the first line of a script.
+    """
+    shebang = f"#!{sys.executable} {PYTHON_OPTIONS}"
+    if len(shebang) > _SHEBANG_MAX or " " in sys.executable:
+        raise errors.BadInput(
+            f"the path of Python is too long or holds a space: {sys.executable}",
+            remedy="install the bridge in a folder with a shorter, plain path",
+        )
+    box = {
+        "user": user,
+        "status": status,
+        "binds": [source_of(bind.source, trusted) for bind in plan.binds],
+        "options": [word if isinstance(word, str) else (word.kind, word.index) for word in plan.options],
+        "command": list(plan.command),
+        "data": list(plan.data),
+    }
+    body = Path(__file__).with_name("enter.py").read_text()
+    shown = pprint.pformat(box, width=110, compact=True, sort_dicts=False)
+    return f"{shebang}\n# coding: utf-8\n{_with_box(body, shown)}"
+
+
+def source_of(source: Path, trusted: Path) -> tuple[str, str]:
+    """Split a bind's source into the part that is trusted, with its links resolved, and the part that is not."""
+    if source.is_relative_to(trusted):
+        return str(trusted.resolve()), str(source.relative_to(trusted))
+    real = trusted.resolve()
+    if source.is_relative_to(real):
+        return str(real), str(source.relative_to(real))
+    return "/", str(source.relative_to("/"))
+
+
+def _with_box(body: str, shown: str) -> str:
+    marker = 'BWRAP = "/usr/bin/bwrap"'
+    before, after = body.split(marker, 1)
+    return f"{before}BOX = {shown}\n\n{marker}{after}"

@@ -1,0 +1,229 @@
+"""One command in a box, from start to end. Owns: Capped, ToFile, carry_out. Imports: core, .process, .limits, .launcher.
+Effects: starts a process, feeds it, kills its box when it must."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from adapters.sandbox import launcher, limits, process
+from core import errors, ports
+
+_CHUNK = 1 << 16
+_PIPE_HOLDS = 1 << 16
+_LOOK_EVERY = 0.5  # seconds between two looks at a box's memory
+# bwrap passes a death by signal on as 128 + signal; other codes above 128 are a program's own (git's usage error: 129).
+_DEATHS = {128 + number: -number for number in (4, 6, 7, 8, 9, 11, 13, 15, 24, 25, 31)}
+
+
+class Sink(Protocol):
+    """Takes output piece by piece."""
+
+    async def take(self, chunk: bytes) -> None: ...
+
+
+class Capped:
+    """Keeps the first `most` bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept = bytearray()
+        self.cut = False
+
+    async def take(self, chunk: bytes) -> None:
+        room = self._most - len(self._kept)
+        self.cut = self.cut or len(chunk) > room
+        self._kept += chunk[: max(room, 0)]
+
+    def value(self) -> bytes:
+        """Return what was kept."""
+        return bytes(self._kept)
+
+
+class ToFile:
+    """Writes the first `most` bytes to a file that it creates or empties, and that it never finds behind a link."""
+
+    def __init__(self, path: Path, most: int) -> None:
+        self._room = most
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        self.cut = False
+
+    async def take(self, chunk: bytes) -> None:
+        self.cut = self.cut or len(chunk) > self._room
+        chunk = chunk[: self._room]
+        self._room -= len(chunk)
+        if chunk:
+            await asyncio.to_thread(_write_all, self._fd, chunk)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What to carry out: `script` renders the launcher for a status descriptor; times in seconds."""
+
+    script: Callable[[int], str]
+    stdin: bytes
+    timeout: float
+    memory_bytes: int
+
+
+async def carry_out(order: Order, out: Sink, err: Capped) -> int:
+    """Run an order to its end and return its exit code, negative for a signal.
+
+    Raises Unavailable when it takes too long, Rejected when the box cannot be entered or needs too much memory.
+    """
+    async with _started(order) as (child, status):
+        life: process.Life | None = None
+        guard = _Guard(order.memory_bytes)
+        try:
+            async with asyncio.timeout(order.timeout):
+                first = (await status.readline()).decode()
+                life = await asyncio.to_thread(process.Life.of, process.parse(first))
+                await _follow(child, life, guard, out, err)
+                reported = first + (await status.read()).decode()
+        except TimeoutError as exc:
+            raise errors.Unavailable(
+                f"a command in the sandbox took longer than {order.timeout:g} seconds and was stopped",
+                remedy="give it more time, or less to do",
+            ) from exc
+        finally:
+            await _end(child, life)
+    if guard.tripped:
+        raise errors.Rejected(
+            f"a command in the sandbox needed more than {order.memory_bytes >> 20} MiB of memory and was stopped",
+            remedy="raise the sandbox's memory limit, or give it less to do",
+        )
+    return _outcome(process.parse(reported), child.returncode or 0, err.value())
+
+
+def _outcome(report: process.Report, code: int, stderr: bytes) -> int:
+    if report.exit_code is not None:
+        return _DEATHS.get(report.exit_code, report.exit_code)
+    if code < 0:  # bwrap itself was killed: the kernel's OOM killer, or a person
+        return code
+    why = stderr.decode(errors="replace").strip().rpartition("\n")[2] or f"bwrap ended with {code}"
+    raise errors.Rejected(f"the sandbox could not be built: {why}", remedy="run `loopbridge doctor`")
+
+
+@contextlib.asynccontextmanager
+async def _started(order: Order) -> AsyncIterator[tuple[asyncio.subprocess.Process, asyncio.StreamReader]]:
+    """Start the launcher from the event loop's own thread: the box ends with the thread that started it."""
+    stdin_r, stdin_w = os.pipe()
+    status_r, status_w = os.pipe()
+    script = await asyncio.to_thread(_script, order.script, status_w)
+    try:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            launcher.PYTHON_OPTIONS,
+            f"/proc/self/fd/{script}",
+            stdin=stdin_r,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={},
+            pass_fds=(script, status_w),
+        )
+    finally:
+        for fd in (stdin_r, status_w, script):
+            os.close(fd)
+    status = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(status), os.fdopen(status_r, "rb", buffering=0)
+    )
+    feed = asyncio.create_task(_feed(stdin_w, order.stdin))
+    try:
+        yield child, status
+    finally:
+        await feed
+        transport.close()
+
+
+async def _feed(fd: int, content: bytes) -> None:
+    """Write and close. A box that ends without reading everything is no error."""
+    if len(content) <= _PIPE_HOLDS:
+        _write_and_close(fd, content)
+    else:
+        await asyncio.to_thread(_write_and_close, fd, content)
+
+
+def _write_and_close(fd: int, content: bytes) -> None:
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            _write_all(fd, content)
+    finally:
+        os.close(fd)
+
+
+def _write_all(fd: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _script(render: Callable[[int], str], status: int) -> int:
+    fd = os.memfd_create("launcher", 0)
+    _write_all(fd, render(status).encode())
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+class _Guard:
+    """Looks at a box's memory until it is cancelled, and kills the box when it holds too much."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.tripped = False
+
+    async def watch(self, life: process.Life) -> None:
+        while not self.tripped:
+            await asyncio.sleep(_LOOK_EVERY)
+            held = await asyncio.to_thread(limits.usage, (life.init,))
+            if held[life.init].memory_bytes > self._most:
+                self.tripped = True
+                life.kill()
+
+
+async def _follow(
+    child: asyncio.subprocess.Process, life: process.Life | None, guard: _Guard, out: Sink, err: Sink
+) -> None:
+    if child.stdout is None or child.stderr is None:
+        raise AssertionError("both were asked for as pipes")
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_pump(child.stdout, out))
+        tasks.create_task(_pump(child.stderr, err))
+        watch = tasks.create_task(guard.watch(life)) if life else None
+        await child.wait()
+        if watch:
+            watch.cancel()
+
+
+async def _pump(source: asyncio.StreamReader, sink: Sink) -> None:
+    while chunk := await source.read(_CHUNK):
+        await sink.take(chunk)
+
+
+async def _end(child: asyncio.subprocess.Process, life: process.Life | None) -> None:
+    """Leave nothing behind: when this returns, nothing of the box can write anywhere."""
+    if life is not None:
+        try:
+            life.kill()
+            await life.ended()
+        finally:
+            life.close()
+    elif child.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+    await child.wait()
+
+
+def finished(code: int, out: bytes, err: Capped, *, cut: bool) -> ports.Finished:
+    """Put together what a caller gets."""
+    return ports.Finished(code=code, stdout=out, stderr=err.value(), cut=cut or err.cut)
