@@ -1,0 +1,114 @@
+"""The room as the event loop sees it. Owns: Hall. Imports: asyncio, core. Effects: one worker thread around the room; tells listeners.
+
+All of the room's work goes through one thread in order, so what listeners are told comes in the order it became durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+from adapters.chat.local import wire
+from adapters.chat.local.records import Record
+from adapters.chat.local.room import Room
+from core.errors import Unavailable
+
+T = TypeVar("T")
+
+
+class Listener(Protocol):
+    """Someone in the hall: a user, and where to put lines for them."""
+
+    user: str
+
+    def tell(self, line: bytes) -> None: ...
+
+
+class Hall:
+    """A room with people in it. Enter it to open the file, leave it to let go of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._room: Room | None = None
+        self._worker: ThreadPoolExecutor | None = None
+        self._listeners: set[Listener] = set()
+        self._news = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="room")
+        try:
+            self._room = await self._in_thread(Room, self._path)
+        except BaseException:
+            await self._dismiss()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        room, self._room = self._room, None
+        if room is not None:
+            await self._in_thread(room.close)
+        await self._dismiss()
+
+    async def _dismiss(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            await asyncio.to_thread(worker.shutdown)
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        if self._worker is None:
+            raise Unavailable("the local chat is closed")
+        # A change that was begun is seen through, also when the one who asked for it goes away.
+        return await asyncio.shield(
+            asyncio.get_running_loop().run_in_executor(self._worker, work, *arguments)
+        )
+
+    async def ask(self, work: Callable[[Room], T]) -> T:
+        """Do something with the room in its thread. Raises what the room raises, Unavailable when it is closed."""
+        room = self._room
+        if room is None:
+            raise Unavailable("the local chat is closed")
+        return await self._in_thread(work, room)
+
+    # ── who hears what ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def join(self, listener: Listener) -> None:
+        """Tell this listener from now on."""
+        self._listeners.add(listener)
+
+    def leave(self, listener: Listener) -> None:
+        """Tell this listener no more (idempotent)."""
+        self._listeners.discard(listener)
+
+    def announce(self, kind: wire.Push, record: Record) -> None:
+        """Tell everybody about a message; a whisper only its addressee."""
+        line = wire.push(kind, wire.spell(record))
+        for listener in tuple(self._listeners):
+            if record.to in {"", listener.user}:
+                listener.tell(line)
+
+    def notice(self, user: str, text: str) -> None:
+        """Tell one user something about what they did; it is not kept."""
+        line = wire.push("notice", {"text": text})
+        for listener in tuple(self._listeners):
+            if listener.user == user:
+                listener.tell(line)
+
+    # ── what the bridge waits for ────────────────────────────────────────────────────────────────────────────────────
+
+    def stir(self) -> None:
+        """Say that there is a deed to deliver."""
+        self._news.set()
+
+    async def news(self) -> None:
+        """Wait until there is a deed to deliver."""
+        await self._news.wait()
+
+    def settle(self) -> None:
+        """Say that the deeds are about to be looked through: what comes later stirs again."""
+        self._news.clear()

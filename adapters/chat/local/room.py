@@ -1,0 +1,332 @@
+"""The platform itself: what was said, by whom, and what the bridge has not heard of yet. Owns: Room. Imports: sqlite3, core.
+
+Effects: reads and writes `chat.db`. Every method blocks and belongs in one worker thread (see `hall.py`). A method that changes
+something has made it durable when it returns. Raises `Rejected` for what the room refuses, `StorageFull` and `Unavailable` for
+what may pass later.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from adapters.chat.local import encoding, tables
+from adapters.chat.local.records import BOT, Deed, Heading, Record
+from core import ids
+from core.errors import Rejected
+from core.events import FileRef
+from core.message import Message
+
+
+class Room:
+    """The durable log of one home's chat."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = tables.connect(path)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    # ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def enter(self, user: str, name: str, *, bot: bool = False) -> None:
+        """Remember a user and the name they go by now."""
+        with tables.transaction(self._db) as db:
+            db.execute(
+                "INSERT INTO person VALUES (?, ?, ?) ON CONFLICT (user) DO UPDATE SET name = excluded.name, bot = excluded.bot",
+                (user, name, bot),
+            )
+
+    def people(self) -> Mapping[str, str]:
+        """Return everybody's name by user id."""
+        with tables.room_errors():
+            return {row["user"]: row["name"] for row in self._db.execute("SELECT user, name FROM person")}
+
+    # ── what people do ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def say(
+        self,
+        user: str,
+        channel: str,
+        root: int,
+        text: str,
+        *,
+        at: datetime,
+        key: str = "",
+        files: Sequence[str] = (),
+        reply_to: int = 0,
+    ) -> tuple[Record, bool]:
+        """Write as a person; `root` 0 opens a thread. Return the message and whether it is new (a key counts once)."""
+        with tables.transaction(self._db) as db:
+            name, bot = self._person(user)
+            known = self._by_key(f"user:{user}:{key}") if key else None
+            if known:
+                return known, False
+            if root:
+                self._need_thread(channel, root)
+            message = db.execute(
+                "INSERT INTO message (channel, root, author, name, bot, text, reply_to, at, key)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    channel,
+                    root,
+                    user,
+                    name,
+                    bot,
+                    text,
+                    reply_to,
+                    _iso(at),
+                    f"user:{user}:{key}" if key else None,
+                ),
+            ).lastrowid
+            if not root:
+                db.execute("UPDATE message SET root = id WHERE id = ?", (message,))
+            for file in files:
+                taken = db.execute(
+                    "UPDATE file SET message = ? WHERE id = ? AND owner = ? AND message IS NULL",
+                    (message, file, user),
+                )
+                if taken.rowcount != 1:
+                    raise Rejected(f"no uploaded file {file!r} of yours is waiting to be sent")
+            self._queue("posted", int(message or 0), user, at, text=text)
+            return self._record(int(message or 0)), True
+
+    def change(self, user: str, message: int, text: str, *, at: datetime) -> Record:
+        """Let a person edit a message of theirs."""
+        with tables.transaction(self._db) as db:
+            old = self._own(user, message)
+            if old.text == text:
+                return old
+            # Two edits are two happenings even on a clock that stands still.
+            at = max(at, (old.edited_at or old.at) + timedelta(microseconds=1))
+            db.execute(
+                "UPDATE message SET text = ?, edited_at = ?, rev = rev + 1 WHERE id = ?",
+                (text, _iso(at), message),
+            )
+            self._queue("edited", message, user, at, text=text)
+            return self._record(message)
+
+    def take_back(self, user: str, message: int, *, at: datetime) -> Record:
+        """Let a person delete a message of theirs; its place in the thread stays."""
+        with tables.transaction(self._db) as db:
+            self._own(user, message)
+            db.execute("UPDATE message SET deleted = 1, text = '', rev = rev + 1 WHERE id = ?", (message,))
+            self._queue("deleted", message, user, at)
+            return self._record(message)
+
+    def press(
+        self, user: str, message: int, token: str, *, at: datetime, text: str = "", key: str = ""
+    ) -> None:
+        """Note that a person pressed a button. Whether it still counts is for the bridge to say, also on an old card."""
+        with tables.transaction(self._db):
+            card = self._record(message)
+            if card.body is None or card.deleted or card.to not in {"", user}:
+                raise Rejected(f"message {message} has no buttons")
+            self._queue(
+                "pressed",
+                message,
+                user,
+                at,
+                text=text,
+                token=token,
+                key=f"press:{user}:{key}" if key else None,
+            )
+
+    def react(self, user: str, message: int, emoji: str) -> tuple[Record, bool]:
+        """Put an emoji on a message; again changes nothing."""
+        with tables.transaction(self._db) as db:
+            self._record(message)
+            added = db.execute(
+                "INSERT OR IGNORE INTO reaction VALUES (?, ?, ?)", (message, emoji, user)
+            ).rowcount
+            if added:
+                db.execute("UPDATE message SET rev = rev + 1 WHERE id = ?", (message,))
+            return self._record(message), bool(added)
+
+    def upload(self, user: str, name: str, mime: str, content: bytes) -> FileRef:
+        """Take a file in, to be sent with the next message."""
+        file = FileRef(id=ids.new_id(), name=name, size=len(content), mime=mime)
+        with tables.transaction(self._db) as db:
+            db.execute(
+                "INSERT INTO file (id, name, mime, size, content, owner) VALUES (?, ?, ?, ?, ?, ?)",
+                (file.id, name, mime, len(content), content, user),
+            )
+        return file
+
+    # ── what the bridge does ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def post(
+        self, channel: str, root: int, body: Message, *, key: str, at: datetime, to: str = ""
+    ) -> tuple[Record, bool]:
+        """Say something as the bridge, to one user alone when `to` is set. Return it and whether it is new."""
+        with tables.transaction(self._db) as db:
+            known = self._by_key(f"bot:{key}")
+            if known:
+                return known, False
+            self._need_thread(channel, root)
+            message = db.execute(
+                "INSERT INTO message (channel, root, author, name, bot, text, body, whisper_to, at, key)"
+                " VALUES (?, ?, ?, ?, 1, '', ?, ?, ?, ?)",
+                (channel, root, BOT, BOT, encoding.encode(body), to, _iso(at), f"bot:{key}"),
+            ).lastrowid
+            return self._record(int(message or 0)), True
+
+    def repost(
+        self, channel: str, root: int, message: int, body: Message, *, at: datetime
+    ) -> tuple[Record, bool]:
+        """Replace what a post of the bridge shows; the same again changes nothing."""
+        with tables.transaction(self._db) as db:
+            old = self._record(message)
+            if old.author != BOT or (old.channel, old.root) != (channel, root):
+                raise Rejected(f"message {message} is not the bridge's own in this thread")
+            if old.body == body:
+                return old, False
+            db.execute(
+                "UPDATE message SET body = ?, edited_at = ?, rev = rev + 1 WHERE id = ?",
+                (encoding.encode(body), _iso(at), message),
+            )
+            return self._record(message), True
+
+    def waiting(self, limit: int = 100) -> Sequence[Deed]:
+        """Return the oldest deeds that were not acked."""
+        with tables.room_errors():
+            rows = self._db.execute(
+                "SELECT * FROM deed WHERE acked = 0 ORDER BY id LIMIT ?", (limit,)
+            ).fetchall()
+            return [tables.deed(row, self._record(row["message"])) for row in rows]
+
+    def ack(self, deed: int) -> None:
+        """Note that the bridge has taken a deed."""
+        with tables.transaction(self._db) as db:
+            db.execute("UPDATE deed SET acked = 1 WHERE id = ?", (deed,))
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def thread(
+        self, channel: str, root: int, *, upto: int = 0, limit: int, viewer: str = ""
+    ) -> tuple[Sequence[Record], int]:
+        """Return a thread's first message and its newest `limit`, oldest first, and how many there are in all.
+
+        `upto` (0: the end) is the last message wanted. Whispers are left out but those to `viewer`; so are deleted messages.
+        """
+        scope = (
+            "FROM message m WHERE m.root = ? AND m.channel = ? AND (? = 0 OR m.id <= ?) AND m.deleted = 0"
+            " AND m.whisper_to IN ('', ?)"
+        )
+        given = (root, channel, upto, upto, viewer)
+        with tables.room_errors():
+            total = self._db.execute(f"SELECT count(*) {scope}", given).fetchone()[0]
+            rows = self._db.execute(
+                f"SELECT {tables.RECORD} {scope} ORDER BY m.id DESC LIMIT ?",
+                (*given, limit),
+            ).fetchall()
+            first = self._db.execute(
+                f"SELECT {tables.RECORD} {scope} AND m.id = ?",
+                (*given, root),
+            ).fetchall()
+        newest = [tables.record(row) for row in reversed(rows)]
+        missing = [tables.record(row) for row in first if all(kept.id != root for kept in newest)]
+        return missing + newest, total
+
+    def newest(self, limit: int, viewer: str) -> Sequence[Record]:
+        """Return the room's newest messages that `viewer` may see, oldest first, deleted ones included."""
+        with tables.room_errors():
+            rows = self._db.execute(
+                f"SELECT {tables.RECORD} FROM message m WHERE m.whisper_to IN ('', ?) ORDER BY m.id DESC LIMIT ?",  # noqa: S608
+                (viewer, limit),
+            ).fetchall()
+        return [tables.record(row) for row in reversed(rows)]
+
+    def headings(self, limit: int) -> Sequence[Heading]:
+        """Return the threads, the last active first."""
+        with tables.room_errors():
+            rows = self._db.execute(
+                "SELECT r.channel, r.root, r.name, r.text, t.n, t.last_at FROM message r JOIN"
+                " (SELECT root, count(*) AS n, max(id) AS last, max(at) AS last_at FROM message"
+                "  WHERE deleted = 0 AND whisper_to = '' GROUP BY root ORDER BY last DESC LIMIT ?) t"
+                " ON r.id = t.root ORDER BY t.last DESC",
+                (limit,),
+            ).fetchall()
+        return [
+            Heading(
+                channel=row["channel"],
+                root=row["root"],
+                name=row["name"],
+                text=row["text"],
+                count=row["n"],
+                last_at=datetime.fromisoformat(row["last_at"]),
+            )
+            for row in rows
+        ]
+
+    def content(self, file: str) -> bytes | None:
+        """Return an uploaded file's bytes, or None when there is none by this id."""
+        with tables.room_errors():
+            row = self._db.execute("SELECT content FROM file WHERE id = ?", (file,)).fetchone()
+        return bytes(row["content"]) if row else None
+
+    def sound(self) -> bool:
+        """Whether the file holds together."""
+        with tables.room_errors():
+            return bool(self._db.execute("PRAGMA quick_check").fetchone()[0] == "ok")
+
+    # ── pieces ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _queue(
+        self,
+        kind: str,
+        message: int,
+        user: str,
+        at: datetime,
+        *,
+        text: str = "",
+        token: str = "",
+        key: str | None = None,
+    ) -> None:
+        name, bot = self._person(user)
+        self._db.execute(
+            "INSERT OR IGNORE INTO deed (kind, message, user, name, bot, text, token, at, key)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (kind, message, user, name, bot, text, token, _iso(at), key),
+        )
+
+    def _person(self, user: str) -> tuple[str, bool]:
+        row = self._db.execute("SELECT name, bot FROM person WHERE user = ?", (user,)).fetchone()
+        return (row["name"], bool(row["bot"])) if row else (user, False)
+
+    def _rows(self, where: str, value: object) -> sqlite3.Row | None:
+        found: sqlite3.Row | None = self._db.execute(
+            f"SELECT {tables.RECORD} FROM message m WHERE {where} = ?",  # noqa: S608 - constants
+            (value,),
+        ).fetchone()
+        return found
+
+    def _record(self, message: int) -> Record:
+        row = self._rows("m.id", message)
+        if row is None:
+            raise Rejected(f"there is no message {message} here")
+        return tables.record(row)
+
+    def _by_key(self, key: str) -> Record | None:
+        row = self._rows("m.key", key)
+        return tables.record(row) if row else None
+
+    def _own(self, user: str, message: int) -> Record:
+        found = self._record(message)
+        if found.author != user or found.deleted:
+            raise Rejected(f"message {message} is not yours to change")
+        return found
+
+    def _need_thread(self, channel: str, root: int) -> None:
+        row = self._db.execute(
+            "SELECT 1 FROM message WHERE id = ? AND root = id AND channel = ?", (root, channel)
+        )
+        if row.fetchone() is None:
+            raise Rejected(f"there is no thread {root} in channel {channel}")
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat()

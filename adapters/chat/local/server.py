@@ -1,0 +1,204 @@
+"""Terminals at the room. Owns: Server, Connection. Imports: asyncio, core. Effects: serves a unix socket.
+
+A broken line is answered and forgotten; it never ends a connection. A connection that does not read what it is told is dropped,
+so that it holds nobody up: it comes back and subscribes anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from adapters.chat.local import wire
+from adapters.chat.local.hall import Hall
+from core.errors import BadInput, LoopbridgeError
+from core.ports import Clock
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1 << 16
+MAX_BEHIND = 64 << 20  # bytes a connection may leave unread
+
+
+class Server:
+    """Accepts connections on a listening socket until it is closed."""
+
+    def __init__(self, hall: Hall, clock: Clock) -> None:
+        self._hall = hall
+        self._clock = clock
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self, listener: socket.socket) -> None:
+        """Start accepting."""
+        self._server = await asyncio.start_unix_server(self._accept, sock=listener)
+
+    async def close(self) -> None:
+        """Stop accepting and end every connection (idempotent)."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer), name="chat.local.connection")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = Connection(self._hall, self._clock, writer)
+        try:
+            await connection.serve(reader)
+        except ConnectionError:
+            pass  # gone is gone: what it asked for and got acked is in the room
+        except Exception:
+            log.exception("chat.local.connection_failed", extra={"user": connection.user})
+        finally:
+            self._hall.leave(connection)
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+class Connection:
+    """One terminal: its requests are carried out one after another."""
+
+    def __init__(self, hall: Hall, clock: Clock, writer: asyncio.StreamWriter) -> None:
+        self.user = ""
+        self._hall = hall
+        self._clock = clock
+        self._writer = writer
+
+    def tell(self, line: bytes) -> None:
+        """Queue a line for this terminal."""
+        transport = self._writer.transport
+        if transport.is_closing():
+            return
+        if transport.get_write_buffer_size() > MAX_BEHIND:
+            log.warning("chat.local.connection_behind", extra={"user": self.user})
+            transport.abort()
+            return
+        self._writer.write(line)
+
+    async def serve(self, reader: asyncio.StreamReader) -> None:
+        """Answer requests until the other end is gone."""
+        async for line in _lines(reader):
+            if line is None:
+                self.tell(wire.refusal(0, BadInput(f"a line may have {wire.MAX_LINE} bytes")))
+                continue
+            try:
+                request, asked = wire.parse(line)
+                value = await self._carry_out(asked)
+            except LoopbridgeError as error:
+                self.tell(wire.refusal(wire.request_id(line), error))
+            else:
+                self.tell(wire.reply(request, value))
+            await self._writer.drain()
+
+    async def _carry_out(self, asked: wire.Request) -> Mapping[str, Any]:
+        if isinstance(asked, wire.Hello):
+            await self._hall.ask(lambda room: room.enter(asked.user, asked.name, bot=asked.bot))
+            self.user = asked.user
+            return {"user": asked.user, "name": asked.name}
+        if not self.user:
+            raise BadInput("say hello first")
+        match asked:
+            case wire.Subscribe() | wire.Read() | wire.Threads() | wire.Download():
+                return await self._look(asked)
+            case _:
+                return await self._act(asked)
+
+    async def _look(
+        self, asked: wire.Subscribe | wire.Read | wire.Threads | wire.Download
+    ) -> Mapping[str, Any]:
+        match asked:
+            case wire.Subscribe():
+                self._hall.join(self)
+                records = await self._hall.ask(lambda room: room.newest(asked.limit, self.user))
+                for record in records:
+                    self.tell(wire.push("whisper" if record.to else "message", wire.spell(record)))
+                return {"people": dict(await self._hall.ask(lambda room: room.people()))}
+            case wire.Read():
+                found, total = await self._hall.ask(
+                    lambda room: room.thread(asked.channel, asked.thread, limit=asked.limit, viewer=self.user)
+                )
+                return {"records": [wire.spell(record) for record in found], "total": total}
+            case wire.Threads():
+                threads = await self._hall.ask(lambda room: room.headings(asked.limit))
+                return {"threads": [wire.heading(thread) for thread in threads]}
+            case wire.Download():
+                content = await self._hall.ask(lambda room: room.content(asked.file))
+                if content is None:
+                    raise BadInput("there is no such file")
+                return {"content": base64.b64encode(content).decode()}
+
+    async def _act(
+        self, asked: wire.Post | wire.Press | wire.React | wire.Edit | wire.Delete | wire.Upload
+    ) -> Mapping[str, Any]:
+        hall, user, now = self._hall, self.user, self._clock.now()
+        match asked:
+            case wire.Post():
+                record, fresh = await hall.ask(
+                    lambda room: room.say(
+                        user,
+                        asked.channel,
+                        asked.thread,
+                        asked.text,
+                        at=now,
+                        key=asked.key,
+                        files=asked.files,
+                        reply_to=asked.reply_to,
+                    )
+                )
+                if fresh:
+                    hall.announce("message", record)
+            case wire.Edit():
+                record = await hall.ask(lambda room: room.change(user, asked.message, asked.text, at=now))
+                hall.announce("edited", record)
+            case wire.Delete():
+                record = await hall.ask(lambda room: room.take_back(user, asked.message, at=now))
+                hall.announce("deleted", record)
+            case wire.React():
+                record, fresh = await hall.ask(lambda room: room.react(user, asked.message, asked.emoji))
+                if fresh:
+                    hall.announce("reaction", record)
+            case wire.Press():
+                await hall.ask(
+                    lambda room: room.press(
+                        user, asked.message, asked.token, at=now, text=asked.text, key=asked.key
+                    )
+                )
+                hall.stir()
+                return {"message": asked.message}
+            case wire.Upload():
+                file = await hall.ask(lambda room: room.upload(user, asked.name, asked.mime, asked.content))
+                return {"file": file.id}
+        hall.stir()
+        return {"message": record.id, "thread": record.root, "channel": record.channel}
+
+
+async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes | None]:
+    """Yield each line; None for one that is too long, whose rest is skipped."""
+    held = bytearray()
+    skipping = False
+    while chunk := await reader.read(CHUNK):
+        *whole, rest = chunk.split(b"\n")
+        for piece in whole:
+            held += piece
+            line, held = bytes(held), bytearray()
+            if skipping or len(line) > wire.MAX_LINE:
+                skipping = False
+                yield None
+            elif line.strip():
+                yield line
+        held += rest
+        if len(held) > wire.MAX_LINE:
+            skipping, held = True, bytearray()
