@@ -1,4 +1,4 @@
-"""The platform itself: what was said, by whom, and what the bridge has not heard of yet. Owns: Room. Imports: sqlite3, core.
+"""The platform itself: what was said, by whom, and what the bridge has not heard of yet. Owns: Room. Imports: core.
 
 Effects: reads and writes `chat.db`. Every method blocks and belongs in one worker thread (see `hall.py`). A method that changes
 something has made it durable when it returns. Raises `Rejected` for what the room refuses, `StorageFull` and `Unavailable` for
@@ -7,28 +7,20 @@ what may pass later.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from adapters.chat.local import encoding, tables
-from adapters.chat.local.records import BOT, Deed, Heading, Record
+from adapters.chat.local.records import BOT, Record
+from adapters.chat.local.shelf import Shelf
 from core import ids
 from core.errors import Rejected
 from core.events import FileRef
 from core.message import Message
 
 
-class Room:
+class Room(Shelf):
     """The durable log of one home's chat."""
-
-    def __init__(self, path: Path) -> None:
-        self._db = tables.connect(path)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._db.close()
 
     # ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -39,11 +31,6 @@ class Room:
                 "INSERT INTO person VALUES (?, ?, ?) ON CONFLICT (user) DO UPDATE SET name = excluded.name, bot = excluded.bot",
                 (user, name, bot),
             )
-
-    def people(self) -> Mapping[str, str]:
-        """Return everybody's name by user id."""
-        with tables.room_errors():
-            return {row["user"]: row["name"] for row in self._db.execute("SELECT user, name FROM person")}
 
     # ── what people do ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -190,88 +177,10 @@ class Room:
             )
             return self._record(message), True
 
-    def waiting(self, limit: int = 100) -> Sequence[Deed]:
-        """Return the oldest deeds that were not acked."""
-        with tables.room_errors():
-            rows = self._db.execute(
-                "SELECT * FROM deed WHERE acked = 0 ORDER BY id LIMIT ?", (limit,)
-            ).fetchall()
-            return [tables.deed(row, self._record(row["message"])) for row in rows]
-
     def ack(self, deed: int) -> None:
         """Note that the bridge has taken a deed."""
         with tables.transaction(self._db) as db:
             db.execute("UPDATE deed SET acked = 1 WHERE id = ?", (deed,))
-
-    # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def thread(
-        self, channel: str, root: int, *, upto: int = 0, limit: int, viewer: str = ""
-    ) -> tuple[Sequence[Record], int]:
-        """Return a thread's first message and its newest `limit`, oldest first, and how many there are in all.
-
-        `upto` (0: the end) is the last message wanted. Whispers are left out but those to `viewer`; so are deleted messages.
-        """
-        scope = (
-            "FROM message m WHERE m.root = ? AND m.channel = ? AND (? = 0 OR m.id <= ?) AND m.deleted = 0"
-            " AND m.whisper_to IN ('', ?)"
-        )
-        given = (root, channel, upto, upto, viewer)
-        with tables.room_errors():
-            total = self._db.execute(f"SELECT count(*) {scope}", given).fetchone()[0]
-            rows = self._db.execute(
-                f"SELECT {tables.RECORD} {scope} ORDER BY m.id DESC LIMIT ?",
-                (*given, limit),
-            ).fetchall()
-            first = self._db.execute(
-                f"SELECT {tables.RECORD} {scope} AND m.id = ?",
-                (*given, root),
-            ).fetchall()
-        newest = [tables.record(row) for row in reversed(rows)]
-        missing = [tables.record(row) for row in first if all(kept.id != root for kept in newest)]
-        return missing + newest, total
-
-    def newest(self, limit: int, viewer: str) -> Sequence[Record]:
-        """Return the room's newest messages that `viewer` may see, oldest first, deleted ones included."""
-        with tables.room_errors():
-            rows = self._db.execute(
-                f"SELECT {tables.RECORD} FROM message m WHERE m.whisper_to IN ('', ?) ORDER BY m.id DESC LIMIT ?",  # noqa: S608
-                (viewer, limit),
-            ).fetchall()
-        return [tables.record(row) for row in reversed(rows)]
-
-    def headings(self, limit: int) -> Sequence[Heading]:
-        """Return the threads, the last active first."""
-        with tables.room_errors():
-            rows = self._db.execute(
-                "SELECT r.channel, r.root, r.name, r.text, t.n, t.last_at FROM message r JOIN"
-                " (SELECT root, count(*) AS n, max(id) AS last, max(at) AS last_at FROM message"
-                "  WHERE deleted = 0 AND whisper_to = '' GROUP BY root ORDER BY last DESC LIMIT ?) t"
-                " ON r.id = t.root ORDER BY t.last DESC",
-                (limit,),
-            ).fetchall()
-        return [
-            Heading(
-                channel=row["channel"],
-                root=row["root"],
-                name=row["name"],
-                text=row["text"],
-                count=row["n"],
-                last_at=datetime.fromisoformat(row["last_at"]),
-            )
-            for row in rows
-        ]
-
-    def content(self, file: str) -> bytes | None:
-        """Return an uploaded file's bytes, or None when there is none by this id."""
-        with tables.room_errors():
-            row = self._db.execute("SELECT content FROM file WHERE id = ?", (file,)).fetchone()
-        return bytes(row["content"]) if row else None
-
-    def sound(self) -> bool:
-        """Whether the file holds together."""
-        with tables.room_errors():
-            return bool(self._db.execute("PRAGMA quick_check").fetchone()[0] == "ok")
 
     # ── pieces ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -292,27 +201,6 @@ class Room:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (kind, message, user, name, bot, text, token, _iso(at), key),
         )
-
-    def _person(self, user: str) -> tuple[str, bool]:
-        row = self._db.execute("SELECT name, bot FROM person WHERE user = ?", (user,)).fetchone()
-        return (row["name"], bool(row["bot"])) if row else (user, False)
-
-    def _rows(self, where: str, value: object) -> sqlite3.Row | None:
-        found: sqlite3.Row | None = self._db.execute(
-            f"SELECT {tables.RECORD} FROM message m WHERE {where} = ?",  # noqa: S608 - constants
-            (value,),
-        ).fetchone()
-        return found
-
-    def _record(self, message: int) -> Record:
-        row = self._rows("m.id", message)
-        if row is None:
-            raise Rejected(f"there is no message {message} here")
-        return tables.record(row)
-
-    def _by_key(self, key: str) -> Record | None:
-        row = self._rows("m.key", key)
-        return tables.record(row) if row else None
 
     def _own(self, user: str, message: int) -> Record:
         found = self._record(message)

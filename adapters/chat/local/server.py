@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from adapters.chat.local import wire
+from adapters.chat.local import requests, wire
 from adapters.chat.local.hall import Hall
 from core.errors import BadInput, LoopbridgeError
 from core.ports import Clock
@@ -92,60 +92,66 @@ class Connection:
         """Answer requests until the other end is gone."""
         async for line in _lines(reader):
             if line is None:
-                self.tell(wire.refusal(0, BadInput(f"a line may have {wire.MAX_LINE} bytes")))
+                self.tell(wire.refusal(0, BadInput(f"a line may have {requests.MAX_LINE} bytes")))
                 continue
             try:
-                request, asked = wire.parse(line)
+                request, asked = requests.parse(line)
                 value = await self._carry_out(asked)
             except LoopbridgeError as error:
-                self.tell(wire.refusal(wire.request_id(line), error))
+                self.tell(wire.refusal(requests.request_id(line), error))
             else:
                 self.tell(wire.reply(request, value))
             await self._writer.drain()
 
-    async def _carry_out(self, asked: wire.Request) -> Mapping[str, Any]:
-        if isinstance(asked, wire.Hello):
+    async def _carry_out(self, asked: requests.Request) -> Mapping[str, Any]:
+        if isinstance(asked, requests.Hello):
             await self._hall.ask(lambda room: room.enter(asked.user, asked.name, bot=asked.bot))
             self.user = asked.user
             return {"user": asked.user, "name": asked.name}
         if not self.user:
             raise BadInput("say hello first")
         match asked:
-            case wire.Subscribe() | wire.Read() | wire.Threads() | wire.Download():
+            case requests.Subscribe() | requests.Read() | requests.Threads() | requests.Download():
                 return await self._look(asked)
             case _:
                 return await self._act(asked)
 
     async def _look(
-        self, asked: wire.Subscribe | wire.Read | wire.Threads | wire.Download
+        self, asked: requests.Subscribe | requests.Read | requests.Threads | requests.Download
     ) -> Mapping[str, Any]:
         match asked:
-            case wire.Subscribe():
+            case requests.Subscribe():
                 self._hall.join(self)
                 records = await self._hall.ask(lambda room: room.newest(asked.limit, self.user))
                 for record in records:
                     self.tell(wire.push("whisper" if record.to else "message", wire.spell(record)))
                 return {"people": dict(await self._hall.ask(lambda room: room.people()))}
-            case wire.Read():
+            case requests.Read():
                 found, total = await self._hall.ask(
                     lambda room: room.thread(asked.channel, asked.thread, limit=asked.limit, viewer=self.user)
                 )
                 return {"records": [wire.spell(record) for record in found], "total": total}
-            case wire.Threads():
+            case requests.Threads():
                 threads = await self._hall.ask(lambda room: room.headings(asked.limit))
                 return {"threads": [wire.heading(thread) for thread in threads]}
-            case wire.Download():
+            case requests.Download():
                 content = await self._hall.ask(lambda room: room.content(asked.file))
                 if content is None:
                     raise BadInput("there is no such file")
                 return {"content": base64.b64encode(content).decode()}
 
     async def _act(
-        self, asked: wire.Post | wire.Press | wire.React | wire.Edit | wire.Delete | wire.Upload
+        self,
+        asked: requests.Post
+        | requests.Press
+        | requests.React
+        | requests.Edit
+        | requests.Delete
+        | requests.Upload,
     ) -> Mapping[str, Any]:
         hall, user, now = self._hall, self.user, self._clock.now()
         match asked:
-            case wire.Post():
+            case requests.Post():
                 record, fresh = await hall.ask(
                     lambda room: room.say(
                         user,
@@ -160,17 +166,17 @@ class Connection:
                 )
                 if fresh:
                     hall.announce("message", record)
-            case wire.Edit():
+            case requests.Edit():
                 record = await hall.ask(lambda room: room.change(user, asked.message, asked.text, at=now))
                 hall.announce("edited", record)
-            case wire.Delete():
+            case requests.Delete():
                 record = await hall.ask(lambda room: room.take_back(user, asked.message, at=now))
                 hall.announce("deleted", record)
-            case wire.React():
+            case requests.React():
                 record, fresh = await hall.ask(lambda room: room.react(user, asked.message, asked.emoji))
                 if fresh:
                     hall.announce("reaction", record)
-            case wire.Press():
+            case requests.Press():
                 await hall.ask(
                     lambda room: room.press(
                         user, asked.message, asked.token, at=now, text=asked.text, key=asked.key
@@ -178,7 +184,7 @@ class Connection:
                 )
                 hall.stir()
                 return {"message": asked.message}
-            case wire.Upload():
+            case requests.Upload():
                 file = await hall.ask(lambda room: room.upload(user, asked.name, asked.mime, asked.content))
                 return {"file": file.id}
         hall.stir()
@@ -194,11 +200,11 @@ async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes | None]:
         for piece in whole:
             held += piece
             line, held = bytes(held), bytearray()
-            if skipping or len(line) > wire.MAX_LINE:
+            if skipping or len(line) > requests.MAX_LINE:
                 skipping = False
                 yield None
             elif line.strip():
                 yield line
         held += rest
-        if len(held) > wire.MAX_LINE:
+        if len(held) > requests.MAX_LINE:
             skipping, held = True, bytearray()
