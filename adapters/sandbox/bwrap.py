@@ -24,7 +24,8 @@ class Bubblewrap:
         """Raises Refused when the bridge is root and `user` is missing: a child of root is never boxed in."""
         if os.geteuid() == 0 and user is None:
             raise errors.Refused(
-                "the bridge runs as root and has no service user for its sandboxes", remedy="run scripts/bootstrap"
+                "the bridge runs as root and has no service user for its sandboxes",
+                remedy="run scripts/bootstrap",
             )
         if os.geteuid() != 0 and user is not None and user.uid != os.geteuid():
             raise errors.Refused(
@@ -52,7 +53,13 @@ class Bubblewrap:
         draft.replace(at)
 
     async def run(
-        self, box: ports.Box, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60.0, max_output: int = 1 << 20
+        self,
+        box: ports.Box,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        timeout: float = 60.0,
+        max_output: int = 1 << 20,
     ) -> ports.Finished:
         """Run one command in the box to its end, keeping `max_output` bytes of either output.
 
@@ -64,7 +71,13 @@ class Bubblewrap:
         return running.finished(code, out.value(), err, cut=out.cut)
 
     async def run_to_file(
-        self, box: ports.Box, argv: Sequence[str], out: Path, *, timeout: float = 60.0, max_output: int = 512 << 20
+        self,
+        box: ports.Box,
+        argv: Sequence[str],
+        out: Path,
+        *,
+        timeout: float = 60.0,
+        max_output: int = 512 << 20,
     ) -> ports.Finished:
         """Like `run`, but standard output goes through a pipe into the host file `out`, `max_output` bytes at most."""
         sink, err = await asyncio.to_thread(running.ToFile, out, max_output), running.Capped(_STDERR_MOST)

@@ -31,10 +31,10 @@ def enter(box: dict[str, Any], arguments: list[str]) -> NoReturn:
         places, keep = _places(box["binds"], staged=box["user"] is not None)
         contents = [_memory(content) for content in box["data"]]
         slots = {"bind": places, "data": [str(fd) for fd in contents]}
-        words = [word if isinstance(word, str) else slots[word[0]][word[1]] for word in box["options"]]
         status = _status(box["status"])
-        options = ["--json-status-fd", str(status), *words]
-        listing = _memory("".join(word + "\0" for word in options).encode())
+        options = [("--json-status-fd", str(status)), *box["options"]]
+        words = [w if isinstance(w, str) else slots[w[0]][w[1]] for option in options for w in option]
+        listing = _memory("".join(word + "\0" for word in words).encode())
         _leave_open({*keep, *contents, status, listing})
         _lower(box["user"])
         os.execve(BWRAP, ["bwrap", "--args", str(listing), "--", *box["command"], *arguments], {})  # noqa: S606

@@ -12,11 +12,35 @@ from core import errors
 
 # What tells about the host's hardware, other users or addresses in the kernel, and what a program has no use for.
 _FILES = (
-    "key-users keys kcore kallsyms timer_list config.gz kmsg modules diskstats partitions cmdline vmallocinfo slabinfo "
-    "pagetypeinfo kpagecgroup kpagecount kpageflags iomem ioports interrupts softirqs schedstat sched_debug swaps locks "
-    "latency_stats sysrq-trigger"
-).split()
-_FOLDERS = "acpi scsi fs driver tty pressure irq bus".split()
+    "key-users",
+    "keys",
+    "kcore",
+    "kallsyms",
+    "timer_list",
+    "config.gz",
+    "kmsg",
+    "modules",
+    "diskstats",
+    "partitions",
+    "cmdline",
+    "vmallocinfo",
+    "slabinfo",
+    "pagetypeinfo",
+    "kpagecgroup",
+    "kpagecount",
+    "kpageflags",
+    "iomem",
+    "ioports",
+    "interrupts",
+    "softirqs",
+    "schedstat",
+    "sched_debug",
+    "swaps",
+    "locks",
+    "latency_stats",
+    "sysrq-trigger",
+)
+_FOLDERS = ("acpi", "scsi", "fs", "driver", "tty", "pressure", "irq", "bus")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +62,9 @@ class ServiceUser:
                 remedy="run scripts/bootstrap",
             ) from exc
         if entry.pw_uid == 0 or entry.pw_gid == 0:
-            raise errors.Refused(f"the user {name!r} is root: a sandbox would be, too", remedy="run scripts/bootstrap")
+            raise errors.Refused(
+                f"the user {name!r} is root: a sandbox would be, too", remedy="run scripts/bootstrap"
+            )
         return cls(name=name, uid=entry.pw_uid, gid=entry.pw_gid)
 
 

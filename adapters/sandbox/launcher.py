@@ -34,12 +34,12 @@ def text(plan: spec.Plan, *, trusted: Path, user: tuple[int, int] | None, status
         "user": user,
         "status": status,
         "binds": [source_of(bind.source, trusted) for bind in plan.binds],
-        "options": [word if isinstance(word, str) else (word.kind, word.index) for word in plan.options],
+        "options": [tuple(_word(word) for word in option) for option in plan.options],
         "command": list(plan.command),
         "data": list(plan.data),
     }
     body = Path(__file__).with_name("enter.py").read_text()
-    shown = pprint.pformat(box, width=110, compact=True, sort_dicts=False)
+    shown = pprint.pformat(box, width=110, sort_dicts=False)
     return f"{shebang}\n# coding: utf-8\n{_with_box(body, shown)}"
 
 
@@ -51,6 +51,10 @@ def source_of(source: Path, trusted: Path) -> tuple[str, str]:
     if source.is_relative_to(real):
         return str(real), str(source.relative_to(real))
     return "/", str(source.relative_to("/"))
+
+
+def _word(word: str | spec.Slot) -> str | tuple[str, int]:
+    return word if isinstance(word, str) else (word.kind, word.index)
 
 
 def _with_box(body: str, shown: str) -> str:

@@ -71,11 +71,14 @@ class Slot:
     index: int
 
 
+Option = tuple[str | Slot, ...]  # one option of bwrap with its values
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """bwrap's options, the things they refer to by slot, and the command that starts the program with its limits."""
 
-    options: tuple[str | Slot, ...]
+    options: tuple[Option, ...]
     binds: tuple[ports.Bind, ...]
     data: tuple[bytes, ...]
     command: tuple[str, ...]
@@ -89,19 +92,18 @@ def plan(box: ports.Box, program: Sequence[str], host: Host) -> Plan:
     fresh = frozenset({_TMP, HOME} if home_is_fresh else {_TMP})
     _check_destinations([*(bind.dest for bind in box.binds), *files], fresh)
     data = [*files.values(), seccomp.program(host.machine)]
-    options: list[str | Slot] = [
+    options: list[Option] = [
         *_namespaces(box.name),
         *_system(host),
         *_scratch(box.limits, home_is_fresh=home_is_fresh),
         *_folders([*(bind.dest for bind in box.binds), *files], box.cwd),
         *_binds(box.binds, staged=host.staged),
+        *_contents(files),
+        ("--remount-ro", "/"),
+        ("--chdir", box.cwd),
+        *(("--setenv", name, value) for name, value in {**_ENV, **box.env}.items()),
+        ("--seccomp", Slot("data", len(files))),
     ]
-    for index, dest in enumerate(files):
-        options += ["--perms", "0444", "--ro-bind-data", Slot("data", index), dest]
-    options += ["--remount-ro", "/", "--chdir", box.cwd]
-    for name, value in {**_ENV, **box.env}.items():
-        options += ["--setenv", name, value]
-    options += ["--seccomp", Slot("data", len(files))]
     command = (*_limits(box.limits), *program)
     return Plan(options=tuple(options), binds=box.binds, data=tuple(data), command=command)
 
@@ -149,55 +151,80 @@ def _check_destinations(wanted: Sequence[str], fresh: frozenset[str]) -> None:
             raise errors.BadInput(f"{dest} would cover {covered[0]}")
 
 
-def _namespaces(name: str) -> list[str | Slot]:
-    unshare = ["--unshare-" + kind for kind in ("user", "ipc", "pid", "net", "uts", "cgroup-try")]
-    closed = ["--disable-userns", "--assert-userns-disabled", "--cap-drop", "ALL"]
-    identity = ["--uid", str(UID), "--gid", str(GID), "--hostname", name]
-    return [*unshare, *closed, *identity, "--die-with-parent", "--new-session", "--clearenv"]
+def _namespaces(name: str) -> list[Option]:
+    return [
+        *(("--unshare-" + kind,) for kind in ("user", "ipc", "pid", "net", "uts", "cgroup-try")),
+        ("--disable-userns",),
+        ("--assert-userns-disabled",),
+        ("--cap-drop", "ALL"),
+        ("--uid", str(UID)),
+        ("--gid", str(GID)),
+        ("--hostname", name),
+        ("--die-with-parent",),
+        ("--new-session",),
+        ("--clearenv",),
+    ]
 
 
-def _system(host: Host) -> list[str | Slot]:
+def _system(host: Host) -> list[Option]:
     """The host's programs read-only, and a /proc and /dev that say little about the host."""
-    options: list[str | Slot] = ["--ro-bind", "/usr", "/usr"]
-    for link, target in _LINKS.items():
-        options += ["--symlink", target, link]
-    options += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", "/etc/ssl"]
-    for path in _HOST_ETC:
-        options += ["--ro-bind-try", path, path]
-    options += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys"]
-    for path in host.covered_files:
-        options += ["--ro-bind", "/dev/null", path]
-    for path in host.covered_folders:
-        options += ["--size", "4096", "--perms", "0555", "--tmpfs", path, "--remount-ro", path]
-    options += ["--dev", "/dev", "--size", str(_SHM_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108
-    return [*options, "--remount-ro", "/dev"]
+    return [
+        ("--ro-bind", "/usr", "/usr"),
+        *(("--symlink", target, link) for link, target in _LINKS.items()),
+        *_folder("/etc"),
+        *_folder("/etc/ssl"),
+        *(("--ro-bind-try", path, path) for path in _HOST_ETC),
+        ("--proc", "/proc"),
+        ("--ro-bind", "/proc/sys", "/proc/sys"),
+        *(("--ro-bind", "/dev/null", path) for path in host.covered_files),
+        *(option for path in host.covered_folders for option in _empty(path)),
+        ("--dev", "/dev"),
+        *_tmpfs("/dev/shm", _SHM_BYTES, "1777"),  # noqa: S108 - the box's own
+        ("--remount-ro", "/dev"),
+    ]
 
 
-def _scratch(limits: ports.Limits, *, home_is_fresh: bool) -> list[str | Slot]:
-    size = str(limits.tmp_bytes)
-    options: list[str | Slot] = ["--size", size, "--perms", "1777", "--tmpfs", _TMP]
-    options += ["--perms", "0755", "--dir", str(PurePosixPath(HOME).parent)]
-    return [*options, "--size", size, "--perms", "0700", "--tmpfs", HOME] if home_is_fresh else options
+def _scratch(limits: ports.Limits, *, home_is_fresh: bool) -> list[Option]:
+    home = _tmpfs(HOME, limits.tmp_bytes, "0700") if home_is_fresh else []
+    return [*_tmpfs(_TMP, limits.tmp_bytes, "1777"), *_folder(str(PurePosixPath(HOME).parent)), *home]
 
 
-def _folders(destinations: Iterable[str], cwd: str) -> list[str | Slot]:
-    """Make every parent by hand: bwrap's own would be closed to the program when the launcher's umask is strict."""
-    parents = {str(parent) for dest in destinations for parent in PurePosixPath(dest).parents}
-    made = set(destinations) | {"/usr", _TMP, HOME, "/etc", "/home", "/"}
-    if not made & {cwd, *(str(parent) for parent in PurePosixPath(cwd).parents if str(parent) != "/")}:
-        parents |= {cwd, *(str(parent) for parent in PurePosixPath(cwd).parents)}
-    options: list[str | Slot] = []
-    for folder in sorted(parents - made):
-        options += ["--perms", "0755", "--dir", folder]
-    return options
+def _folders(destinations: Iterable[str], cwd: str) -> list[Option]:
+    """Make every parent by hand, and the place to start in when nothing else provides it."""
+    made = {*destinations, "/usr", _TMP, HOME, "/etc", "/etc/ssl", "/home", "/"}
+    above = {str(parent) for dest in destinations for parent in PurePosixPath(dest).parents}
+    way = {cwd, *(str(parent) for parent in PurePosixPath(cwd).parents)}
+    shown = made - {"/", "/etc", "/etc/ssl", "/home"} | {"/proc", "/dev", *_LINKS}
+    wanted = above if way & shown else above | way
+    return [option for folder in sorted(wanted - made) for option in _folder(folder)]
 
 
-def _binds(binds: Sequence[ports.Bind], *, staged: bool) -> list[str | Slot]:
-    options: list[str | Slot] = []
-    for index, bind in enumerate(binds):
-        option = "--bind" if bind.writable else "--ro-bind"
-        options += [option if staged else option + "-fd", Slot("bind", index), bind.dest]
-    return options
+def _binds(binds: Sequence[ports.Bind], *, staged: bool) -> list[Option]:
+    suffix = "" if staged else "-fd"
+    return [
+        (("--bind" if bind.writable else "--ro-bind") + suffix, Slot("bind", index), bind.dest)
+        for index, bind in enumerate(binds)
+    ]
+
+
+def _contents(files: Iterable[str]) -> list[Option]:
+    return [
+        option
+        for index, dest in enumerate(files)
+        for option in (("--perms", "0444"), ("--ro-bind-data", Slot("data", index), dest))
+    ]
+
+
+def _folder(path: str) -> list[Option]:
+    return [("--perms", "0755"), ("--dir", path)]
+
+
+def _tmpfs(path: str, size: int, perms: str) -> list[Option]:
+    return [("--size", str(size)), ("--perms", perms), ("--tmpfs", path)]
+
+
+def _empty(path: str) -> list[Option]:
+    return [*_tmpfs(path, 4096, "0555"), ("--remount-ro", path)]
 
 
 def _limits(limits: ports.Limits) -> tuple[str, ...]:
