@@ -105,7 +105,10 @@ class Loop:
     receipt: str = ""
     failure: str = ""
     remedy: str = ""
-    waiting_since: datetime | None = None
+    thread_note: str = ""  # why the earlier thread could not be read
+    notice: str = ""  # a passing word for the card, such as "the model is overloaded; trying again"
+    refused: tuple[str, ...] = ()  # hosts the box tried to reach in vain
+    halted: bool = False  # stopped before the first turn began
 
     @property
     def handle(self) -> str:

@@ -1,0 +1,110 @@
+"""How an ask is put and how its end is told. Owns: the ask's card. Imports: core. Effects: none.
+
+What runs is shown whole and with hidden characters spelled out: a person approves what they can see, or cannot approve it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from core import asks, policy, wording
+from core.asks import Ask
+from core.ids import IdentityKey
+from core.message import Attachment, Block, Button, Buttons, Code, Message, Text
+
+SHOWN_WHOLE = 2_500  # characters; beyond, the exact input goes along as a file
+TOO_LARGE = 200_000
+
+
+def shown(tool: str, arguments: str) -> str:
+    """Return what a call would run: a command to the letter, anything else as its fields."""
+    fields = json.loads(arguments)
+    if tool == "Bash" and isinstance(fields.get("command"), str):
+        rest = {key: value for key, value in fields.items() if key not in (*policy.DESCRIPTIVE, "command")}
+        return wording.visible(fields["command"]) + (
+            f"\n# {json.dumps(rest, ensure_ascii=False)}" if rest else ""
+        )
+    return wording.visible(json.dumps(fields, indent=1, ensure_ascii=False, sort_keys=True))
+
+
+def approvable(tool: str, arguments: str) -> bool:
+    """Whether a person could see the whole of it."""
+    return len(shown(tool, arguments)) <= TOO_LARGE
+
+
+def put(
+    ask: Ask, *, notify: Sequence[IdentityKey], driver: str, expires_in: str, after_crash: bool = False
+) -> Message:
+    """Return the card of an open ask."""
+    exact = shown(ask.tool, ask.input)
+    what = "run this" if ask.tool == "Bash" else f"use {wording.line(ask.tool, 40)}"
+    blocks: list[Block] = []
+    if len(exact) > SHOWN_WHOLE:
+        blocks.append(Code(text=exact[:SHOWN_WHOLE]))
+        blocks.append(
+            Text(
+                text=f"… {len(exact):,} characters in all, whole in the file; SHA-256 of what would run: `{ask.digest[:16]}`"
+            )
+        )
+        blocks.append(Attachment(name=f"ask-{ask.handle}.txt", content=exact))
+    else:
+        blocks.append(Code(text=exact))
+    blocks.append(
+        Text(text=f"ask {ask.handle} · rule: {wording.line(ask.rule, 80)} · expires in {expires_in}")
+    )
+    if after_crash:
+        blocks.append(
+            Text(text="It was started once before the bridge restarted, and how that ended is unknown.")
+        )
+    if ask.why:
+        blocks.append(Text(text=f"why: “{wording.line(ask.why, 200)}”"))
+    blocks.append(Buttons(buttons=(
+        Button(label="Allow once", token=asks.token(ask, "once"), style="primary"),
+        Button(label="Allow for this loop", token=asks.token(ask, "loop")),
+        Button(label="Edit", token=asks.token(ask, "edit"), wants_text="What should run instead?", draft=exact),
+        Button(label="Deny…", token=asks.token(ask, "deny"), style="danger", wants_text="Why not? (the agent is told)"),
+    )))  # fmt: skip
+    return Message(
+        title=f"{wording.line(driver, 40)}, may I {what}?", blocks=tuple(blocks), notify=tuple(notify)
+    )
+
+
+def settled(ask: Ask) -> Message:
+    """Return the one line an ask's card ends as."""
+    what = wording.code(shown(ask.tool, ask.updated_input or ask.input), 100)
+    when = f"{ask.decided_at:%H:%M} UTC" if ask.decided_at else ""
+    by = f"{wording.line(ask.decider, 40)}, {when}"
+    words = {
+        "allowed": {"loop": f"✓ allowed for this loop by {by}", "edit": f"✓ changed and allowed by {by}"}.get(
+            ask.choice or "", f"✓ allowed once by {by}"
+        ),
+        "denied": f"✗ denied by {by}",
+        "expired": "✗ expired: nobody decided in time; that is not a no",
+        "withdrawn": "– withdrawn: the turn ended before anybody decided",
+    }.get(ask.state, ask.state)
+    reason = f" · because {wording.line(ask.reason, 120)}" if ask.reason else ""
+    return Message(blocks=(Text(text=f"{words} · {what}{reason}"),))
+
+
+def too_late(ask: Ask) -> str:
+    """Return what somebody hears who presses a button of an ask that is over."""
+    if ask.decider:
+        word = "allowed" if ask.state == "allowed" else "denied"
+        return f"Ask {ask.handle} was {word} by {wording.line(ask.decider, 40)} already. Nothing changed."
+    return f"Ask {ask.handle} is over ({ask.state}). Nothing ran; if the loop still needs it, it asks again."
+
+
+def reminder(ask: Ask, *, notify: Sequence[IdentityKey], now: datetime) -> Message:
+    """Return the nudge for an ask that has waited long."""
+    since = wording.duration((now - ask.asked_at).total_seconds())
+    left = wording.duration((ask.expires_at - now).total_seconds())
+    return Message(
+        blocks=(
+            Text(
+                text=f"Ask {ask.handle} has waited {since} and expires in {left}: {wording.code(shown(ask.tool, ask.input), 100)}"
+            ),
+        ),
+        notify=tuple(notify),
+    )

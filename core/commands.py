@@ -1,0 +1,226 @@
+"""The /loop grammar. Owns: Command, parse, help texts, suggestions. Imports: difflib, shlex. Effects: none.
+
+A command is `/loop <words>`, `!loop <words>` or a mention of the bot followed by words; `start` is implied when the first word names no
+subcommand. Options of `start` stand before or after the task. What cannot be taken raises BadInput with a sentence for the person.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A subcommand: what follows it, one line of help, an example, and the group it is listed under."""
+
+    name: str
+    usage: str
+    about: str
+    example: str
+    group: str
+
+
+WORDS: tuple[Word, ...] = (
+    Word(name="start", usage="<task>", about="start a loop on a task; the word itself may be left out",
+         example="/loop start --repo app fix the flaky login test", group="most used"),
+    Word(name="status", usage="", about="what this thread's loop is doing", example="/loop status", group="most used"),
+    Word(name="stop", usage="", about="stop the running turn; nothing is lost", example="/loop stop", group="most used"),
+    Word(name="approve", usage="<ask>", about="allow what the loop asks for, once", example="/loop approve 7f3", group="most used"),
+    Word(name="deny", usage="<ask> [because …]", about="refuse it, with a reason the agent is told",
+         example="/loop deny 7f3 because we pin versions", group="most used"),
+    Word(name="list", usage="[all]", about="the loops there are", example="/loop list", group="look"),
+    Word(name="log", usage="", about="the steps of this loop", example="/loop log", group="look"),
+    Word(name="diff", usage="", about="what the loop changed so far", example="/loop diff", group="look"),
+    Word(name="files", usage="", about="the files the loop changed", example="/loop files", group="look"),
+    Word(name="context", usage="", about="what the loop was given, and what was left out", example="/loop context", group="look"),
+    Word(name="why", usage="<commit>", about="walk back from a commit to the messages and decisions it rests on",
+         example="/loop why 3f2a91c", group="look"),
+    Word(name="usage", usage="", about="tokens and money spent", example="/loop usage", group="look"),
+    Word(name="retry", usage="", about="try again what failed", example="/loop retry", group="drive"),
+    Word(name="resume", usage="[words]", about="go on after a stop, with a word to the agent if you like",
+         example="/loop resume but leave the API alone", group="drive"),
+    Word(name="handoff", usage="<@person>", about="hand the loop to another driver", example="/loop handoff @ravi", group="drive"),
+    Word(name="release", usage="", about="let go of the loop: anyone may claim it", example="/loop release", group="drive"),
+    Word(name="claim", usage="[code]", about="drive a released loop; with the console's code: claim the bridge itself",
+         example="/loop claim", group="drive"),
+    Word(name="listen", usage="driver|members|mention", about="whose replies are turns", example="/loop listen members", group="drive"),
+    Word(name="rename", usage="<title>", about="give the loop another title", example="/loop rename Clock bug", group="drive"),
+    Word(name="done", usage="", about="finish the loop", example="/loop done", group="drive"),
+    Word(name="archive", usage="", about="finish it and put its folder away", example="/loop archive", group="drive"),
+    Word(name="people", usage="[add <@person> admin|member|guest | remove <@person>]", about="who may what here",
+         example="/loop people add @ravi member", group="house"),
+    Word(name="help", usage="[word]", about="this page, or more on one word", example="/loop help start", group="house"),
+)  # fmt: skip
+NAMES = tuple(word.name for word in WORDS)
+BY_NAME = {word.name: word for word in WORDS}
+PREFIX = re.compile(r"^\s*[/!]loop\b[ \t]*", re.IGNORECASE)
+# Words that a task may well begin with: taken as a subcommand only when what follows fits it.
+LONELY = frozenset(
+    {
+        "status",
+        "stop",
+        "list",
+        "log",
+        "diff",
+        "files",
+        "context",
+        "usage",
+        "retry",
+        "release",
+        "done",
+        "archive",
+    }
+)
+LOOKS_LIKE_A_HANDLE = re.compile(r"^#?[0-9a-f]{3,32}$", re.IGNORECASE)
+LOOKS_LIKE_A_CODE = re.compile(r"^[0-9A-Z]{4}-[0-9A-Z]{4}$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of `start`."""
+
+    repo: str = ""
+    branch: str = ""
+    model: str = ""
+    budget_usd: float | None = None
+    with_thread: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A parsed command: its word, the words after it, and for `start` its options (the task is in `rest`)."""
+
+    word: str
+    rest: str = ""
+    options: Options = field(default_factory=Options)
+
+
+def spoken(text: str) -> str | None:
+    """Return what follows `/loop` or `!loop`, or None when the text is no command."""
+    match = PREFIX.match(text)
+    return text[match.end() :] if match else None
+
+
+def parse(words: str) -> Command:
+    """Parse what follows `/loop`. Raises BadInput when an option or an unknown word cannot be taken."""
+    words = words.strip()
+    if not words:
+        return Command(word="")
+    first, _, rest = words.partition(" ") if " " in words.split("\n", 1)[0] else _first_line_word(words)
+    name = first.lower()
+    rest = rest.strip()
+    if name == "start":
+        return _start(rest)
+    if name in BY_NAME and _fits(name, rest):
+        return Command(word=name, rest=rest)
+    misspelt = (
+        len(rest.split()) <= 2
+        and name not in BY_NAME
+        and difflib.get_close_matches(name, NAMES, n=1, cutoff=0.8)
+    )
+    if not first.startswith("-") and (misspelt or not rest):
+        # One word is no task; it is a subcommand that somebody misspelt or that does not exist.
+        raise BadInput(f"There is no `/loop {_plain(first)}`.", remedy=suggestion(name))
+    return _start(words)
+
+
+def suggestion(name: str) -> str:
+    """Return the sentence that names the nearest three subcommands."""
+    scored = sorted(NAMES, key=lambda known: -difflib.SequenceMatcher(None, name, known).ratio())
+    nearest = [f"`/loop {known}`" for known in scored[:3]]
+    return f"Nearest: {', '.join(nearest)}. `/loop help` shows them all; a task needs more than one word."
+
+
+def _first_line_word(words: str) -> tuple[str, str, str]:
+    first, _, rest = words.partition("\n")
+    return first, "", rest
+
+
+def _fits(name: str, rest: str) -> bool:
+    if name in LONELY:
+        return not rest or (name == "list" and rest == "all")
+    if name in ("approve", "deny"):
+        return bool(LOOKS_LIKE_A_HANDLE.match(rest.split(" ", 1)[0])) if rest else True
+    if name == "claim":
+        return not rest or bool(LOOKS_LIKE_A_CODE.match(rest)) or " " not in rest
+    if name == "help":
+        return " " not in rest
+    if name == "why":
+        return len(rest.split()) <= 2
+    if name == "people":
+        return not rest or rest.split(" ", 1)[0] in ("add", "remove")
+    return True
+
+
+def _start(words: str) -> Command:
+    options, task = _options(words)
+    return Command(word="start", rest=task, options=options)
+
+
+VALUED = {"--repo": "repo", "--branch": "branch", "--model": "model", "--budget": "budget_usd"}
+FLAGS = {"--no-context": ("with_thread", False)}
+
+
+def _options(words: str) -> tuple[Options, str]:
+    """Take the options from the front and the back of the words; what stands between is the task, kept to the letter."""
+    found: dict[str, object] = {}
+    left = words.strip()
+    while left.startswith("--"):
+        left = _take(left, found)
+    tail = re.search(r"((?:\s+--[a-z][a-z-]*(?:[= ][^\s-]\S*)?)+)\s*$", left)
+    if tail:
+        trailing, left = tail.group(1).strip(), left[: tail.start()]
+        while trailing:
+            trailing = _take(trailing, found)
+    return Options(**found), left.strip()  # type: ignore[arg-type]
+
+
+def _take(words: str, found: dict[str, object]) -> str:
+    """Take one option off the front of the words into `found` and return what is left."""
+    match = re.match(r"(--[a-z][a-z-]*)(?:=|\s+|$)", words)
+    name = match.group(1) if match else words.split(None, 1)[0]
+    if match and name in FLAGS:
+        key, value = FLAGS[name]
+        found[key] = value
+        return words[match.end() :].strip()
+    if not match or name not in VALUED:
+        known = [*VALUED, *FLAGS]
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+        raise BadInput(
+            f"There is no option `{_plain(name)}`.",
+            remedy=f"The nearest is `{near[0]}`; known: {', '.join(known)}.",
+        )
+    value_match = re.match(r"\S+", words[match.end() :])
+    if value_match is None or value_match.group().startswith("--"):
+        raise BadInput(
+            f"`{name}` needs a value.", remedy=f"For example `{name} {'5' if name == '--budget' else 'app'}`."
+        )
+    found[VALUED[name]] = _money(value_match.group()) if name == "--budget" else value_match.group()
+    return words[match.end() + value_match.end() :].strip()
+
+
+def _money(value: str) -> float:
+    try:
+        amount = float(value.lstrip("$"))
+    except ValueError:
+        amount = -1.0
+    if not 0 < amount < 100_000:
+        raise BadInput(
+            f"`--budget {_plain(value)}` is no amount.", remedy="Give dollars, for example `--budget 5`."
+        )
+    return amount
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[`\x00-\x1f\x7f]", "", word)[:40]
+
+
+def overview() -> Sequence[tuple[str, tuple[Word, ...]]]:
+    """Return the help page: groups in order, each with its words."""
+    groups = list(dict.fromkeys(word.group for word in WORDS))
+    return [(group, tuple(word for word in WORDS if word.group == group)) for group in groups]

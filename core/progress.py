@@ -1,0 +1,98 @@
+"""Many tool calls, few lines. Owns: steps, the people's words for what the agent does. Imports: core.loop, core.message. Effects: none."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Sequence
+from itertools import groupby
+
+from core import wording
+from core.loop import Call
+from core.message import Item, Mark
+
+SHOWN = 5
+READS = frozenset({"Read", "NotebookRead"})
+SEARCHES = frozenset({"Grep", "Glob", "LS"})
+EDITS = {
+    "Edit": ("Edited", "Editing"),
+    "MultiEdit": ("Edited", "Editing"),
+    "NotebookEdit": ("Edited", "Editing"),
+    "Write": ("Wrote", "Writing"),
+}
+QUIET = frozenset({"TodoWrite", "ToolSearch"})
+MARKS: dict[str, Mark] = {
+    "asked": "waiting", "allowed": "running", "denied": "failed", "ended": "done", "failed": "failed", "unknown": "failed",
+}  # fmt: skip
+ENDINGS = {"denied": "not allowed", "unknown": "outcome unknown"}
+
+
+def steps(
+    calls: Sequence[Call], *, dropped: int = 0, shown: int = SHOWN, workdir: str = "/loop/workdir"
+) -> tuple[Item, ...]:
+    """Return the newest steps as checklist items; earlier ones are counted in a first line."""
+    told = [call for call in calls if call.tool not in QUIET]
+    items = [_item(list(group), workdir) for _, group in groupby(told, key=_kind)]
+    hidden = len(items) - shown
+    if hidden <= 0 and not dropped:
+        return tuple(items)
+    earlier = Item(text=f"{wording.count(max(hidden, 0) + dropped, 'earlier step')}", mark="done")
+    return (earlier, *items[-shown:])
+
+
+def said(call: Call, workdir: str = "/loop/workdir") -> str:
+    """Return what one call does in people's words, in the past or the present as its state asks."""
+    return _item([call], workdir).text
+
+
+def _kind(call: Call) -> str:
+    """Reads and searches in a row are told as one step; anything else stands alone."""
+    settled = call.state in ("ended", "allowed")
+    if call.tool in READS and settled:
+        return "read"
+    if call.tool in SEARCHES and settled:
+        return "search"
+    return f"{call.leg}/{call.id}"
+
+
+def _item(group: Sequence[Call], workdir: str) -> Item:
+    newest = group[-1]
+    mark = MARKS[newest.state]
+    if len(group) > 1:
+        text = f"Read {len(group)} files" if newest.tool in READS else f"Searched {len(group)} times"
+        return Item(text=text, mark=mark)
+    return Item(text=_words(newest, workdir), mark=mark)
+
+
+def _words(call: Call, workdir: str) -> str:
+    given = json.loads(call.input)
+    over = call.state in ("ended", "failed", "unknown", "denied")
+    if call.tool == "Bash":
+        head = ("Ran " if over else "Running ") + wording.code(str(given.get("command", "")), 80)
+    elif call.tool in READS:
+        head = ("Read " if over else "Reading ") + _file(given, workdir)
+    elif call.tool in EDITS:
+        past, present = EDITS[call.tool]
+        head = f"{past if over else present} {_file(given, workdir)}"
+    elif call.tool in SEARCHES:
+        head = ("Searched for " if over else "Searching for ") + wording.code(
+            str(given.get("pattern", "")), 60
+        )
+    else:
+        head = ("Used " if over else "Using ") + wording.line(call.tool, 60)
+    if call.state == "asked":
+        head = head.replace("Running", "Waiting for a yes to run", 1)
+    ending = ENDINGS.get(call.state) or call.note
+    return head + (
+        f" ({wording.line(ending, 60)})"
+        if ending and not ending.startswith("+")
+        else f" {ending}"
+        if ending
+        else ""
+    )
+
+
+def _file(given: dict[str, object], workdir: str) -> str:
+    name = str(given.get("file_path") or given.get("notebook_path") or given.get("path") or "a file")
+    inside = posixpath.relpath(name, workdir) if name.startswith(workdir + "/") else name
+    return wording.code(inside, 80)

@@ -1,0 +1,52 @@
+"""State and event → what is to be true and done next. Owns: step. Imports: core. Effects: none; one module per family of events."""
+
+from __future__ import annotations
+
+from core import events
+from core.desk import Desk, House, Outcome
+from core.step import admission, calls, messages, meters, presses, talk, turns
+from core.step.draft import Draft
+
+RULES = {
+    events.Posted: talk.posted,
+    events.Edited: messages.edited,
+    events.Deleted: messages.deleted,
+    events.Pressed: presses.pressed,
+    events.ThreadRead: turns.thread_read,
+    events.Prepared: turns.prepared,
+    events.PrepareFailed: turns.prepare_failed,
+    events.TurnQueued: turns.queued,
+    events.TurnStarted: turns.started,
+    events.AgentSaid: calls.spoke,
+    events.ToolCalled: calls.called,
+    events.ToolEnded: calls.ended,
+    events.TurnResult: turns.result,
+    events.TurnParked: turns.parked,
+    events.TurnBroke: turns.broke,
+    events.TurnInterrupted: turns.interrupted,
+    events.WorkTaken: turns.taken,
+    events.WorkStuck: turns.stuck,
+    events.Spent: meters.spent,
+    events.EgressDenied: meters.egress_denied,
+    events.ModelFailed: meters.model_failed,
+    events.AskDue: calls.due,
+    events.Pulsed: meters.pulsed,
+}
+
+
+def step(desk: Desk, event: events.Event, house: House) -> Outcome:
+    """Return what follows from an event: the loop and asks as they are now, facts for the graph, effects to perform.
+
+    Pure, and total: whatever a person wrote or an agent did, this returns. The same arguments give the same outcome.
+    """
+    draft = Draft.of(desk, event, house)
+    match event:
+        case events.Admitted():
+            admission.admit(draft, event.identity, event.name, event.role, quiet=True)
+        case events.VerdictLost():
+            # The session is gone; TurnParked, TurnBroke or TurnInterrupted tells what that means for the call.
+            pass
+        case _:
+            rule = RULES[type(event)]
+            rule(draft, event)  # type: ignore[operator]
+    return draft.outcome()

@@ -1,0 +1,169 @@
+"""What a driver does with a loop. Owns: stop, retry, handing over, ending. Imports: core. Effects: none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core import people, reports, wording
+from core.commands import Command
+from core.effects import Priority
+from core.errors import BadInput
+from core.events import Author, Posted
+from core.ids import IdentityKey
+from core.loop import Loop
+from core.people import Member
+from core.step import messages, turns
+from core.step.draft import Draft
+
+
+def here(draft: Draft) -> Loop:
+    """Return this thread's loop. Raises BadInput when there is none."""
+    if draft.loop is None:
+        raise BadInput(
+            "This thread has no loop.",
+            remedy="`/loop list` shows where the loops are; `/loop <task>` starts one here.",
+        )
+    return draft.loop
+
+
+def _driven(draft: Draft, member: Member) -> Loop:
+    """Return the loop if this member may drive it."""
+    loop = here(draft)
+    if member.role != "admin" and member.id != loop.driver:
+        raise BadInput(
+            f"{wording.line(loop.driver_name, 40)} drives this loop.",
+            remedy="They can `/loop handoff @you` or `/loop release` it.",
+        )
+    return loop
+
+
+def _stop(draft: Draft, event: Posted, member: Member, command: Command) -> None:
+    here(draft)
+    stop(draft, event.author)
+
+
+def stop(draft: Draft, author: Author) -> None:
+    """Stop what runs; everything made so far stays. Anyone who may talk may stop: stopping is safe."""
+    loop = draft.has()
+    if not loop.busy and loop.status != "queued":
+        raise BadInput("Nothing runs here.", remedy=f"The loop is {loop.status}.")
+    turns.withdraw(draft)
+    state = loop.turn.state if loop.turn else ""
+    notice = f"stopped by {wording.line(author.name, 40)}"
+    if state in ("starting", "running"):
+        draft.now(notice="stopping")
+        draft.interrupt()
+    elif state in ("parked", "adrift"):
+        turns.close_calls(draft)
+        draft.turn(state="ended")
+        draft.now(status="idle", notice=notice)
+    elif state != "taking":
+        draft.now(status="idle", halted=True, notice=notice)
+    draft.show_status(priority=Priority.STATUS)
+
+
+def _retry(draft: Draft, event: Posted, member: Member, command: Command) -> None:
+    retry(draft, event, member, command.rest)
+
+
+def retry(draft: Draft, event: Posted | None, member: Member, words: str) -> None:
+    """Take up a failed or stopped loop."""
+    loop = _driven(draft, member)
+    if loop.busy or (loop.status == "queued" and not loop.halted):
+        raise BadInput("The loop is at work already.", remedy="`/loop stop` stops it.")
+    if not loop.live:
+        raise BadInput(
+            f"Loop #{loop.handle} is {loop.status}.", remedy="`/loop <task>` starts a new one in this thread."
+        )
+    said = (messages.as_input(event, words, turn=True),) if event and words else ()
+    if loop.failure or loop.halted or loop.notice or said or loop.turn is None:
+        turns.retry(draft, said)
+    else:
+        raise BadInput(
+            "There is nothing to try again: the last turn ended well.", remedy="Just say what to do next."
+        )
+
+
+def _handoff(draft: Draft, event: Posted, member: Member, command: Command) -> None:
+    loop = _driven(draft, member)
+    others = [(key, who) for key in event.mentions if (who := draft.desk.people.of(key))]
+    if not others or not people.may(others[0][1], "drive"):
+        raise BadInput(
+            "Say who takes over, by mention.",
+            remedy="`/loop handoff @ravi`; they must be a member of the bridge.",
+        )
+    key, who = others[0]
+    draft.now(
+        driver=who.id,
+        driver_identity=key,
+        driver_name=who.name,
+        status="idle" if loop.status == "rfd" else loop.status,
+    )
+    _changed(draft, f"{who.name} drives this loop now.", notify=(key,))
+
+
+def _release(draft: Draft, event: Posted, member: Member, command: Command) -> None:
+    loop = _driven(draft, member)
+    if loop.busy:
+        raise BadInput("The loop is at work.", remedy="`/loop stop` first, then release it.")
+    draft.now(status="rfd")
+    _changed(draft, f"{wording.line(loop.driver_name, 40)} let go of this loop. Anyone may `/loop claim` it.")
+
+
+def _claim(draft: Draft, event: Posted, member: Member, command: Command) -> None:
+    claim(draft, event.author, member)
+
+
+def claim(draft: Draft, author: Author, member: Member) -> None:
+    """Make a member the driver of a released loop."""
+    loop = here(draft)
+    if loop.status != "rfd":
+        raise BadInput(
+            f"{wording.line(loop.driver_name, 40)} drives this loop.", remedy="They can `/loop release` it."
+        )
+    draft.now(status="idle", driver=member.id, driver_identity=author.identity, driver_name=author.name)
+    _changed(draft, f"{wording.line(author.name, 40)} drives this loop now.")
+
+
+def _listen(draft: Draft, event: Posted, member: Member, command: Command) -> None:
+    _driven(draft, member)
+    if command.rest not in ("driver", "members", "mention"):
+        raise BadInput(
+            "Listen to whom?",
+            remedy="`/loop listen driver`, `/loop listen members` or `/loop listen mention`.",
+        )
+    draft.now(listen=command.rest)
+    whose = {
+        "driver": "the driver's replies",
+        "members": "every member's replies",
+        "mention": "mentions only",
+    }[command.rest]
+    _changed(draft, f"This loop listens to {whose}.")
+
+
+def _rename(draft: Draft, event: Posted, member: Member, command: Command) -> None:
+    _driven(draft, member)
+    if not command.rest.strip():
+        raise BadInput("Which title?", remedy="`/loop rename Clock bug`.")
+    draft.now(title=wording.title_of(command.rest))
+    draft.show_status(priority=Priority.STATUS)
+
+
+def _done(draft: Draft, event: Posted, member: Member, command: Command) -> None:
+    loop = _driven(draft, member)
+    if loop.busy:
+        raise BadInput("The loop is at work.", remedy="`/loop stop` first.")
+    draft.now(status="archived" if command.word == "archive" else "done", failure="", notice="")
+    draft.close_loop(archive=command.word == "archive")
+    draft.show_status(priority=Priority.STATUS)
+
+
+def _changed(draft: Draft, words: str, notify: tuple[IdentityKey, ...] = ()) -> None:
+    draft.say(replace(reports.note(words), notify=notify), what="changed")
+    draft.show_status(priority=Priority.STATUS)
+
+
+ORDERS = {
+    "stop": _stop, "retry": _retry, "resume": _retry, "handoff": _handoff, "release": _release, "claim": _claim,
+    "listen": _listen, "rename": _rename, "done": _done, "archive": _done,
+}  # fmt: skip

@@ -1,0 +1,48 @@
+"""What a pressed button means. Owns: pressed. Imports: core. Effects: none."""
+
+from __future__ import annotations
+
+from core import asks, cards, people, wording
+from core.errors import BadInput
+from core.events import Pressed
+from core.step import decisions, driving
+from core.step.draft import Draft
+
+
+def pressed(draft: Draft, event: Pressed) -> None:
+    """Find out what the button stands for; an old or foreign one gets a human answer."""
+    found = asks.find(list(draft.asks.values()), event.token)
+    member = draft.desk.people.of(event.author.identity)
+    if found is not None:
+        decisions.weigh(
+            draft, *found, member=member, author=event.author, message=event.card, words=event.text.strip()
+        )
+        return
+    act = cards.act_of(draft.house.secret, draft.loop, event.token) if draft.loop else None
+    if act is None:
+        draft.tell(
+            event.author.identity,
+            "That button belongs to a card that is over. Nothing changed.",
+            "`/loop status` shows where things are.",
+        )
+        return
+    try:
+        _act(draft, event, act)
+    except BadInput as refusal:
+        draft.tell(event.author.identity, str(refusal), refusal.remedy)
+
+
+def _act(draft: Draft, event: Pressed, act: cards.Act) -> None:
+    member = draft.desk.people.of(event.author.identity)
+    needs: people.Action = "look" if act in ("context", "details", "diff") else "drive"
+    if member is None or event.author.bot or not people.may(member, needs):
+        able = [other.name for other in draft.desk.people.members.values() if people.may(other, needs)]
+        raise BadInput(f"That is for members of this bridge: {wording.names(able)} can.")
+    if act == "stop":
+        driving.stop(draft, event.author)
+    elif act == "retry" or act == "resume":
+        driving.retry(draft, None, member, "")
+    elif act == "claim":
+        driving.claim(draft, event.author, member)
+    else:
+        draft.look(act, "", event.author.identity)

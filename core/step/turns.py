@@ -1,0 +1,337 @@
+"""The life of a turn. Owns: what follows from Prepared, TurnResult, WorkTaken and their like. Imports: core. Effects: none."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+from core import cards, graph, prompts
+from core.effects import Priority
+from core.events import (
+    Prepared,
+    PrepareFailed,
+    ThreadRead,
+    TurnBroke,
+    TurnInterrupted,
+    TurnParked,
+    TurnQueued,
+    TurnResult,
+    TurnStarted,
+    WorkStuck,
+    WorkTaken,
+)  # fmt: skip
+from core.ids import derived, message_key, turn_id
+from core.loop import Input, Turn
+from core.step import messages
+from core.step.draft import Draft
+
+# ── beginnings ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def thread_read(draft: Draft, event: ThreadRead) -> None:
+    """The earlier thread is known: note it, then make the folder."""
+    loop = draft.loop
+    if loop is None or loop.id != event.loop or loop.attempts:
+        return
+    for message in event.messages:
+        messages.note(draft, message)
+    if event.failed:
+        draft.now(thread_note=f"the earlier thread (it could not be read: {event.failed})")
+    elif event.left_out:
+        draft.now(thread_note=f"{event.left_out:,} older messages of a very long thread")
+    draft.prepare()
+
+
+def prepared(draft: Draft, event: Prepared) -> None:
+    """The folder stands: put the receipt on the card and begin the first turn."""
+    loop = draft.loop
+    if loop is None or loop.id != event.loop or loop.prepared:
+        return
+    line = cards.receipt(
+        len(event.messages), event.people, event.files, event.pages, event.loops, event.left_out
+    )
+    loop = draft.now(prepared=True, base=event.base, branch=event.branch, receipt=line)
+    for key in event.messages:
+        draft.edge(graph.loop(loop.id), "ingested", key)
+    if loop.halted or not loop.live:
+        draft.show_status(priority=Priority.STATUS)
+        return
+    begin(draft, prompts.task(loop), trigger=loop.trigger)
+
+
+def prepare_failed(draft: Draft, event: PrepareFailed) -> None:
+    """The folder could not be made: say so; Retry makes it again."""
+    loop = draft.loop
+    if loop is None or loop.id != event.loop or event.attempt != loop.attempts:
+        return
+    fail(draft, event.what, event.remedy)
+
+
+def begin(draft: Draft, prompt: str, *, trigger: str) -> None:
+    """Begin a new turn with everything said so far."""
+    loop = draft.now(turns=draft.has().turns + 1, failure="", remedy="", notice="", halted=False)
+    turn = Turn(
+        id=turn_id(loop.id, loop.turns),
+        number=loop.turns,
+        prompt=prompt
+        if not loop.inputs
+        else "\n\n".join(part for part in (prompt, prompts.said(loop.inputs)) if part),
+        started_at=draft.at,
+        trigger=trigger,
+    )
+    draft.now(turn=turn, inputs=(), status="queued")
+    node = draft.node(graph.turn(turn.id), "turn", prompt[:4000], number=str(turn.number))
+    draft.edge(graph.loop(loop.id), "ran", node)
+    if trigger:
+        draft.edge(node, "ingested", graph.message(message_key(loop.thread, trigger)))
+    for entry in loop.inputs:
+        draft.edge(node, "ingested", graph.message(message_key(loop.thread, entry.message)))
+    start_leg(draft, turn.prompt)
+    draft.show_status(priority=Priority.STATUS)
+
+
+def next_turn(draft: Draft) -> None:
+    """Begin a turn if anything said asks for one."""
+    loop = draft.has()
+    asking = [entry for entry in loop.inputs if entry.turn]
+    if asking and not loop.busy and loop.live and loop.prepared:
+        begin(draft, "", trigger=asking[-1].message)
+
+
+def start_leg(draft: Draft, prompt: str, *, resume_at_call: bool = False) -> None:
+    """Run the turn's current leg: in the loop's session when a result was seen in it, else in a fresh one."""
+    loop, turn = draft.has(), draft.turn()
+    if resume_at_call:
+        session, resume = turn.session, True
+    elif loop.session:
+        session, resume = loop.session, True
+    else:
+        session, resume = str(uuid.UUID(hex=derived("session", turn.id, str(turn.leg)))), False
+    draft.turn(session=session, state="starting")
+    draft.run_leg(session=session, resume=resume, prompt=prompt)
+
+
+def another_leg(draft: Draft, prompt: str, *, resume_at_call: bool = False) -> None:
+    """Go on with the turn in a new leg."""
+    draft.turn(leg=draft.turn().leg + 1)
+    draft.now(status="running", failure="", remedy="", notice="")
+    start_leg(draft, prompt, resume_at_call=resume_at_call)
+    draft.show_status(priority=Priority.STATUS)
+
+
+def current(
+    draft: Draft,
+    event: TurnQueued
+    | TurnStarted
+    | TurnResult
+    | TurnParked
+    | TurnBroke
+    | TurnInterrupted
+    | WorkTaken
+    | WorkStuck,
+) -> bool:
+    """Whether an event speaks of the leg that is under way; echoes of older legs change nothing."""
+    turn = draft.loop.turn if draft.loop else None
+    return turn is not None and (turn.id, turn.leg) == (event.turn, event.leg) and turn.state != "ended"
+
+
+def queued(draft: Draft, event: TurnQueued) -> None:
+    if current(draft, event) and draft.turn().state == "starting":
+        draft.turn(queued_behind=event.ahead)
+        draft.now(status="queued")
+        draft.show_status()
+
+
+def started(draft: Draft, event: TurnStarted) -> None:
+    if current(draft, event) and draft.turn().state == "starting":
+        draft.turn(state="running", session=event.session, queued_behind=0)
+        draft.now(status="running")
+        draft.show_status()
+
+
+# ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def result(draft: Draft, event: TurnResult) -> None:
+    """The agent answered (or the model failed it)."""
+    if not current(draft, event):
+        return
+    withdraw(draft)
+    if event.error:
+        close_calls(draft)
+        fail(draft, event.error, event.remedy)
+        return
+    loop = draft.now(session=event.session, notice="")
+    close_calls(draft)
+    fresh = [entry for entry in loop.inputs if entry.turn]
+    if fresh and not draft.turn().looked:
+        draft.turn(looked=True)
+        take_inputs(draft)
+        another_leg(draft, prompts.before_answer(loop.inputs))
+        return
+    draft.turn(answer=event.text, state="taking")
+    if loop.repo:
+        draft.take_work()
+    else:
+        finish(draft, None)
+
+
+def taken(draft: Draft, event: WorkTaken) -> None:
+    """The commits are out (or objected to): note them, then answer."""
+    if not current(draft, event):
+        return
+    loop, turn = draft.has(), draft.turn()
+    repo = draft.node(graph.repo(event.repo), "repo", event.repo) if event.repo else ""
+    for commit in event.commits if event.where else ():
+        key = draft.node(
+            graph.commit(event.repo, commit.sha),
+            "commit",
+            commit.subject,
+            branch=event.branch,
+            sha=commit.sha,
+        )
+        draft.edge(graph.turn(turn.id), "produced", key)
+        draft.edge(key, "tagged", repo)
+        for name, _, _ in commit.files:
+            draft.edge(key, "touches", draft.node(graph.path(event.repo, name), "file", name))
+    if event.commits and event.where:
+        draft.now(base=event.commits[-1].sha)
+    finish(draft, event)
+    if event.objections:
+        draft.say(cards.objections(event), what=f"objections:{loop.id}")
+
+
+def stuck(draft: Draft, event: WorkStuck) -> None:
+    """The commits could not be brought out: answer all the same, and say what became of them."""
+    if current(draft, event):
+        finish(draft, None, more=f"{event.what} The commits are kept in the loop's clone. {event.remedy}")
+
+
+def finish(draft: Draft, work: WorkTaken | None, *, more: str = "") -> None:
+    """Post the answer, settle the card, and go on with what was said meanwhile."""
+    turn = draft.turn(state="ended")
+    loop = draft.now(status="idle")
+    draft.show_status(priority=Priority.STATUS)
+    draft.say(
+        cards.answer(loop, turn, work, at=draft.at, secret=draft.house.secret, more=more),
+        what=f"answer:{turn.id}",
+    )
+    next_turn(draft)
+
+
+def parked(draft: Draft, event: TurnParked) -> None:
+    """The session was put away at a call; if its ask was decided in that very moment, bring it back."""
+    if not current(draft, event):
+        return
+    draft.turn(state="parked", session=event.session)
+    ask = next(
+        (ask for ask in draft.asks.values() if ask.call == event.call and ask.turn == event.turn), None
+    )
+    if ask is None or not ask.open:
+        another_leg(draft, "", resume_at_call=True)
+
+
+def broke(draft: Draft, event: TurnBroke) -> None:
+    """The agent's process ended early: by a person's wish, or not."""
+    if not current(draft, event):
+        return
+    withdraw(draft)
+    close_calls(draft)
+    if event.stopped:
+        draft.turn(state="ended")
+        draft.now(status="idle", notice="stopped")
+        draft.show_status(priority=Priority.STATUS)
+        next_turn(draft)
+    else:
+        fail(draft, event.what, event.remedy)
+
+
+def interrupted(draft: Draft, event: TurnInterrupted) -> None:
+    """The bridge was away: say so, and carry on, or wait on for the people who are asked."""
+    if not current(draft, event):
+        return
+    running = [call for call in draft.turn().calls if call.state == "allowed"]
+    close_calls(draft)
+    loop = draft.has()
+    waiting = draft.open_asks()
+    new = len([entry for entry in loop.inputs if entry.turn])
+    names = tuple({"Bash": "the command"}.get(call.tool, call.tool) for call in running[-1:])
+    draft.say(
+        cards.back(loop, event.down_for, running=names, new=0 if waiting else new, waiting=bool(waiting)),
+        what="back",
+    )
+    if waiting:
+        draft.turn(state="adrift")
+        draft.now(status="waiting")
+        draft.show_status(priority=Priority.STATUS)
+        return
+    carry_on(draft)
+
+
+def carry_on(draft: Draft) -> None:
+    """Go on after an interruption: the agent is told what was done, what is uncertain and what was decided."""
+    loop, turn = draft.has(), draft.turn()
+    pending = {call.id for call in turn.calls if call.state == "asked"}
+    decided = [
+        ask for ask in draft.asks.values() if ask.turn == turn.id and ask.call in pending and not ask.open
+    ]
+    prompt = prompts.interrupted(loop, turn, decided, loop.inputs)
+    take_inputs(draft)
+    another_leg(draft, prompt)
+
+
+def fail(draft: Draft, what: str, remedy: str) -> None:
+    """Put the loop down with what happened; Retry takes it up again."""
+    if draft.has().turn is not None:
+        draft.turn(state="ended")
+    loop = draft.now(status="failed", failure=what, remedy=remedy, notice="")
+    draft.show_status(priority=Priority.STATUS)
+    draft.say(cards.failure(loop, secret=draft.house.secret), what=f"failure:{loop.id}")
+
+
+def retry(draft: Draft, inputs: tuple[Input, ...] = ()) -> None:
+    """Take up what failed or was stopped: the folder, or the turn."""
+    loop = draft.has()
+    draft.now(inputs=(*loop.inputs, *inputs), halted=False)
+    if not loop.prepared:
+        draft.prepare()
+        draft.show_status(priority=Priority.STATUS)
+        return
+    turn = loop.turn
+    if turn is None:
+        begin(draft, prompts.task(loop), trigger=loop.trigger)
+        return
+    prompt = prompts.again(
+        turn, loop.failure or "it was stopped.", draft.has().inputs, fresh=not loop.session
+    )
+    take_inputs(draft)
+    draft.turn(started_at=draft.at, looked=False)
+    another_leg(draft, prompt)
+
+
+def take_inputs(draft: Draft) -> None:
+    """Count what was said as delivered with this turn."""
+    loop = draft.has()
+    for entry in loop.inputs:
+        draft.edge(
+            graph.turn(draft.turn().id), "ingested", graph.message(message_key(loop.thread, entry.message))
+        )
+    draft.now(inputs=())
+
+
+def withdraw(draft: Draft) -> None:
+    """End the open asks of a turn that is over."""
+    for ask in draft.open_asks():
+        over = replace(ask, state="withdrawn")
+        draft.put_ask(over)
+        draft.show_settled(over)
+
+
+def close_calls(draft: Draft) -> None:
+    """A call that was allowed and never ended has an unknown outcome."""
+    turn = draft.turn()
+    draft.turn(
+        calls=tuple(
+            replace(call, state="unknown") if call.state == "allowed" else call for call in turn.calls
+        )
+    )
