@@ -28,10 +28,10 @@ def enter(box: dict[str, Any], arguments: list[str]) -> NoReturn:
     try:
         os.umask(0o022)
         _tame_stdio(box["user"])
+        status = _status(box["status"])  # before staging covers a folder that it may lie in
         places, keep = _places(box["binds"], staged=box["user"] is not None)
         contents = [_memory(content) for content in box["data"]]
         slots = {"bind": places, "data": [str(fd) for fd in contents]}
-        status = _status(box["status"])
         options = [("--json-status-fd", str(status)), *box["options"]]
         words = [w if isinstance(w, str) else slots[w[0]][w[1]] for option in options for w in option]
         listing = _memory("".join(word + "\0" for word in words).encode())

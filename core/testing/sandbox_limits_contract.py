@@ -62,6 +62,7 @@ async def check_sizes_are_bounded(rig: Rig) -> None:
     limits = ports.Limits(file_bytes=2 << 20, data_bytes=256 << 20, tmp_bytes=4 << 20, open_files=128)
     code = """
 import resource, signal
+print("score", open("/proc/self/oom_score_adj").read().strip())
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 def fill(path, most):
     with open(path, "wb", buffering=0) as file:
@@ -71,7 +72,13 @@ def pile(folder, most):
     for number in range(most >> 20):
         fill(f"{folder}/{number}", 1 << 20)
 def hold():
-    files = [os.open("/dev/null", os.O_RDONLY) for _ in range(200)]
+    files = []
+    try:
+        while len(files) < 1000:
+            files.append(os.open("/dev/null", os.O_RDONLY))
+    finally:
+        for fd in files:
+            os.close(fd)
 attempt("file", fill, "/loop/workdir/large", 4 << 20)
 attempt("tmp", pile, "/tmp", 8 << 20)
 attempt("shm", pile, "/dev/shm", 128 << 20)
@@ -89,7 +96,6 @@ for name in ("DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC"):
     except ValueError:
         print("raise-" + name, "refused")
 print("core", resource.getrlimit(resource.RLIMIT_CORE))
-print("score", open("/proc/self/oom_score_adj").read().strip())
 """
     seen = dict(await rig.answers(code, rig.box(limits=limits)))
     assert seen["file"] == "EFBIG"
