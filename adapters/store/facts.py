@@ -1,0 +1,99 @@
+"""The graph's rows. Owns: how facts are written. Imports: core.graph, adapters.store. Effects: through the Hand.
+
+Edges name nodes by key. A node nobody told of yet gets a stub, which the first telling fills: the order of facts does not matter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+from adapters.store.codec import micros
+from adapters.store.hand import Hand
+from core import graph
+
+KINDS = frozenset(get_args(graph.NodeKind))
+KNOWN = "SELECT id, text, props, stub FROM node WHERE key = :key"
+ID_OF = "SELECT id FROM node WHERE key = :key"
+NODE = (
+    "INSERT INTO node (id, key, kind, audience, at, text, props, stub)"
+    " VALUES (:id, :key, :kind, :audience, :at, :text, :props, :stub)"
+)
+TOLD = "UPDATE node SET kind = :kind, audience = :audience, at = :at, text = :text, props = :props, stub = 0 WHERE id = :id"
+TOLD_AGAIN = "UPDATE node SET text = :text, props = :props WHERE id = :id"
+EDGE = "INSERT INTO edge (src, kind, dst, at) VALUES (:src, :kind, :dst, :at) ON CONFLICT (src, kind, dst) DO NOTHING"
+
+
+def write(facts: Sequence[graph.Fact], hand: Hand) -> None:
+    """Write nodes and edges. Raises ValueError for an instant without a time zone."""
+    known: dict[str, int] = {}
+    for fact in facts:
+        if isinstance(fact, graph.Node):
+            known[fact.key] = _node(fact, hand)
+    hand.many(
+        EDGE,
+        [
+            {
+                "src": _id(edge.src, edge, known, hand),
+                "kind": edge.kind,
+                "dst": _id(edge.dst, edge, known, hand),
+                "at": micros(edge.at),
+            }
+            for edge in facts
+            if isinstance(edge, graph.Edge)
+        ],
+    )
+
+
+def _node(node: graph.Node, hand: Hand) -> int:
+    at = micros(node.at)
+    row = hand.run(KNOWN, key=node.key).one_or_none()
+    if row is None:
+        return _new(node.key, node.kind, node.audience, at, node.text, _props(node.props), hand)
+    identifier: int = row.id
+    if row.stub:
+        hand.run(
+            TOLD,
+            id=identifier,
+            kind=node.kind,
+            audience=node.audience,
+            at=at,
+            text=node.text,
+            props=_props(node.props),
+        )
+        return identifier
+    merged = _props({**json.loads(row.props), **node.props})
+    # Whoever names a thing without its text says nothing of the text; a deletion says so in its props.
+    text = node.text if node.text or "deleted" in node.props else row.text
+    if (text, merged) != (row.text, row.props):
+        hand.run(TOLD_AGAIN, id=identifier, text=text, props=merged)
+    return identifier
+
+
+def _id(key: str, edge: graph.Edge, known: dict[str, int], hand: Hand) -> int:
+    if key not in known:
+        found = hand.run(ID_OF, key=key).scalar_one_or_none()
+        known[key] = _stub(key, edge, hand) if found is None else found
+    return known[key]
+
+
+def _stub(key: str, edge: graph.Edge, hand: Hand) -> int:
+    kind = key.partition(":")[0]
+    return _new(key, kind if kind in KINDS else "note", "bridge", micros(edge.at), "", "{}", hand, stub=1)
+
+
+def _new(
+    key: str, kind: str, audience: str, at: int, text: str, props: str, hand: Hand, *, stub: int = 0
+) -> int:
+    identifier = hand.next_id("node")
+    hand.run(
+        NODE, id=identifier, key=key, kind=kind, audience=audience, at=at, text=text, props=props, stub=stub
+    )
+    return identifier
+
+
+def _props(props: Mapping[str, str]) -> str:
+    return (
+        json.dumps(dict(props), ensure_ascii=False, sort_keys=True, separators=(",", ":")) if props else "{}"
+    )

@@ -1,0 +1,138 @@
+"""What is read of events, effects, loops and asks. Owns: one function per question. Imports: core, adapters.store. Effects: through the Hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import cast
+
+from adapters.store.codec import instant, micros
+from adapters.store.hand import Hand
+from core import asks, desk, ids, loop, people, ports
+
+SETTLED_ASKS = 100
+WAITING = "SELECT id, kind, payload FROM event WHERE handled_at IS NULL ORDER BY id"
+JOBS = "SELECT id, kind, payload, state, attempts, not_before FROM effect WHERE over_at IS NULL ORDER BY priority, id"
+NEWEST_LOOP = "SELECT seq, id, body FROM loop WHERE thread = :thread ORDER BY seq DESC LIMIT 1"
+EARLIER_LOOPS = "SELECT id FROM loop WHERE thread = :thread AND seq < :seq ORDER BY seq"
+ASKS = (
+    "SELECT body FROM ask WHERE loop = :loop AND (state = 'open' OR id IN"
+    " (SELECT id FROM ask WHERE loop = :loop AND state <> 'open' ORDER BY asked_at DESC, id LIMIT :limit))"
+    " ORDER BY asked_at, id"
+)
+CARD = "SELECT posted FROM card WHERE key = :key"
+LOOP = "SELECT body FROM loop WHERE id = :id"
+LIVE_LOOPS = "SELECT body FROM loop WHERE live = 1 ORDER BY updated_at DESC, seq DESC LIMIT :limit"
+LOOPS = "SELECT body FROM loop ORDER BY updated_at DESC, seq DESC LIMIT :limit"
+FIND_LOOP = "SELECT body FROM loop WHERE id >= :prefix AND id < :past ORDER BY id LIMIT 20"
+DUE = (
+    "SELECT body, expires_at <= :now AS expired FROM ask"
+    " WHERE state = 'open' AND (expires_at <= :now OR (remind_at <= :now AND reminded = 0)) ORDER BY asked_at, id"
+)
+MEMBERS = "SELECT id, name, role FROM member ORDER BY name, id"
+IDENTITIES = "SELECT key, member FROM identity ORDER BY key"
+SPENT = "SELECT coalesce(sum(cost_usd), 0.0) AS dollars, coalesce(sum(tokens), 0) AS tokens FROM spend"
+SPENT_BY_LOOP = f"{SPENT} WHERE loop = :loop AND at >= :since"
+SPENT_BY_ALL = f"{SPENT} WHERE at >= :since"
+KEPT = "SELECT value FROM watermark WHERE key = :key"
+TRANSCRIPT = "SELECT entry FROM session_entry WHERE session = :session ORDER BY number"
+LAST_CHARACTER = "\U0010ffff"
+
+
+def waiting(hand: Hand) -> Sequence[ports.Arrival]:
+    """Return the events that are not handled."""
+    return [
+        ports.Arrival(seq=row.id, event=hand.codec.event(row.kind, row.payload)) for row in hand.run(WAITING)
+    ]
+
+
+def jobs(hand: Hand) -> Sequence[ports.Job]:
+    """Return the effects that are not over."""
+    return [
+        ports.Job(
+            id=row.id,
+            effect=hand.codec.effect(row.kind, row.payload),
+            attempts=row.attempts,
+            leased=row.state == "leased",
+            not_before=None if row.not_before is None else instant(row.not_before),
+        )
+        for row in hand.run(JOBS)
+    ]
+
+
+def lane(thread: ids.ThreadKey, everybody: people.People, hand: Hand) -> desk.Desk:
+    """Return a lane's state."""
+    newest = hand.run(NEWEST_LOOP, thread=thread).one_or_none()
+    if newest is None:
+        return desk.Desk(thread=thread, people=everybody)
+    found = hand.run(ASKS, loop=newest.id, limit=SETTLED_ASKS).scalars()
+    earlier = hand.run(EARLIER_LOOPS, thread=thread, seq=newest.seq).scalars()
+    return desk.Desk(
+        thread=thread,
+        loop=hand.codec.load(loop.Loop, newest.body),
+        asks=tuple(hand.codec.load(asks.Ask, body) for body in found),
+        people=everybody,
+        earlier=tuple(ids.LoopId(identifier) for identifier in earlier),
+    )
+
+
+def card(key: ids.CardKey, hand: Hand) -> str | None:
+    """Return which message shows a card."""
+    return cast(str | None, hand.run(CARD, key=key).scalar_one_or_none())
+
+
+def one_loop(identifier: ids.LoopId, hand: Hand) -> loop.Loop | None:
+    """Return a loop by its whole id."""
+    body = hand.run(LOOP, id=identifier).scalar_one_or_none()
+    return None if body is None else hand.codec.load(loop.Loop, body)
+
+
+def loops(live_only: bool, limit: int, hand: Hand) -> Sequence[loop.Loop]:
+    """Return loops, the last active first."""
+    found = hand.run(LIVE_LOOPS if live_only else LOOPS, limit=limit).scalars()
+    return [hand.codec.load(loop.Loop, body) for body in found]
+
+
+def find_loop(prefix: str, hand: Hand) -> Sequence[loop.Loop]:
+    """Return loops by the beginning of their id."""
+    found = hand.run(FIND_LOOP, prefix=prefix, past=prefix + LAST_CHARACTER).scalars()
+    return [hand.codec.load(loop.Loop, body) for body in found]
+
+
+def due(now: int, hand: Hand) -> Sequence[tuple[asks.Ask, str]]:
+    """Return open asks whose moment came. One that is to be reminded of and expired at once is expired."""
+    return [
+        (hand.codec.load(asks.Ask, row.body), "expire" if row.expired else "remind")
+        for row in hand.run(DUE, now=now)
+    ]
+
+
+def everybody(hand: Hand) -> people.People:
+    """Return all members and identities."""
+    return people.People(
+        members={
+            ids.MemberId(row.id): people.Member(id=row.id, name=row.name, role=row.role)
+            for row in hand.run(MEMBERS)
+        },
+        identities={ids.IdentityKey(row.key): ids.MemberId(row.member) for row in hand.run(IDENTITIES)},
+    )
+
+
+def spent(loop_id: ids.LoopId | None, since: datetime | None, hand: Hand) -> tuple[float, int]:
+    """Return dollars and tokens."""
+    start = micros(since) if since is not None else -(1 << 62)
+    if loop_id is None:
+        row = hand.run(SPENT_BY_ALL, since=start).one()
+    else:
+        row = hand.run(SPENT_BY_LOOP, loop=loop_id, since=start).one()
+    return float(row.dollars), int(row.tokens)
+
+
+def kept(key: str, hand: Hand) -> str | None:
+    """Return a remembered value."""
+    return cast(str | None, hand.run(KEPT, key=key).scalar_one_or_none())
+
+
+def transcript(session: str, hand: Hand) -> Sequence[str]:
+    """Return a session's entries."""
+    return list(hand.run(TRANSCRIPT, session=session).scalars())

@@ -1,0 +1,182 @@
+"""The store. Owns: SqlStore. Imports: core, adapters.store. Effects: a database file, its lock and reserve beside it, two threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+import sqlalchemy as sa
+
+from adapters.store import claim, codec, faults, opening, reads, walks, writes
+from adapters.store.hand import Hand
+from adapters.store.worker import Worker
+from core import graph, ids, ports
+from core.asks import Ask
+from core.desk import Desk, Outcome
+from core.events import Event
+from core.loop import Loop
+from core.people import People
+
+RESERVE = 4 << 20
+
+
+class SqlStore(AbstractAsyncContextManager["SqlStore"]):
+    """The one database, in an SQLite file. One thread writes (group commit), another reads.
+
+    Entering raises Refused (another bridge has it, a newer schema), Damaged, Unavailable, StorageFull or BadInput (the URL).
+    Every method raises StorageFull when the disk has no room, Unavailable when the same call may pass later, Damaged when the
+    file cannot be read. Instants without a time zone are a ValueError.
+    """
+
+    def __init__(self, url: str, *, clock: ports.Clock, reserve_bytes: int = RESERVE) -> None:
+        self._path = opening.path_of(url)
+        self._clock = clock
+        self._claim = claim.Claim(self._path)
+        self._reserve = claim.Reserve(self._path, reserve_bytes)
+        self._people: People | None = None
+        self._people_age = 0
+        self._engine: sa.Engine
+        self._writer: Worker
+        self._reader: Worker
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self._open)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self._close)
+
+    def _open(self) -> None:
+        self._claim.take()
+        try:
+            self._engine = opening.engine(self._path)
+            opening.prepare(self._path, self._engine)
+            self._reserve.take()
+            words = codec.Codec()
+            write, read = (
+                Hand(opening.connect(self._engine, writes=writes_it), words, self._clock)
+                for writes_it in (True, False)
+            )
+        except sa.exc.SQLAlchemyError as exc:
+            self._claim.release()
+            raise faults.translate(exc, self._path) or exc from exc
+        except BaseException:
+            self._claim.release()
+            raise
+        self._writer = Worker("store-writes", write, self._path, reserve=self._reserve)
+        self._reader = Worker("store-reads", read, self._path)
+        self._writer.start()
+        self._reader.start()
+
+    def _close(self) -> None:
+        self._reader.stop()
+        self._writer.stop()
+        self._engine.dispose()
+        self._claim.release()
+
+    # ── events and effects ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def arrive(self, events: Sequence[Event]) -> Sequence[ports.Arrival | None]:
+        return await self._writer.do(partial(writes.arrive, tuple(events)))
+
+    async def waiting(self) -> Sequence[ports.Arrival]:
+        return await self._reader.do(reads.waiting)
+
+    async def desk(self, thread: ids.ThreadKey) -> Desk:
+        return await self._reader.do(partial(reads.lane, thread, await self.people()))
+
+    async def settle(self, arrival: ports.Arrival, outcome: Outcome) -> Sequence[ports.Job]:
+        landed = self._forget_people if outcome.members or outcome.identities else None
+        return await self._writer.do(partial(writes.settle, arrival.seq, outcome), landed)
+
+    async def jobs(self) -> Sequence[ports.Job]:
+        return await self._reader.do(reads.jobs)
+
+    async def lease(self, job: int) -> None:
+        await self._writer.do(partial(writes.lease, job))
+
+    async def postpone(self, job: int, *, until: datetime, why: str) -> None:
+        await self._writer.do(partial(writes.postpone, job, until, why))
+
+    async def finish(
+        self, job: int, *, card: ids.CardKey | None = None, posted: str = "", failed: str = ""
+    ) -> None:
+        await self._writer.do(partial(writes.finish, job, card, posted, failed))
+
+    async def card(self, card: ids.CardKey) -> str | None:
+        return await self._reader.do(partial(reads.card, card))
+
+    # ── loops, asks, people ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def loop(self, loop: ids.LoopId) -> Loop | None:
+        return await self._reader.do(partial(reads.one_loop, loop))
+
+    async def loops(self, *, live_only: bool = True, limit: int = 50) -> Sequence[Loop]:
+        return await self._reader.do(partial(reads.loops, live_only, limit))
+
+    async def find_loop(self, prefix: str) -> Sequence[Loop]:
+        return await self._reader.do(partial(reads.find_loop, prefix))
+
+    async def asks_due(self, now: datetime) -> Sequence[tuple[Ask, str]]:
+        return await self._reader.do(partial(reads.due, codec.micros(now)))
+
+    async def people(self) -> People:
+        if self._people is not None:
+            return self._people
+        age = self._people_age
+        found = await self._reader.do(reads.everybody)
+        if age == self._people_age:
+            self._people = found
+        return found
+
+    def _forget_people(self) -> None:
+        self._people = None
+        self._people_age += 1
+
+    # ── the graph ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def thread_messages(self, thread: ids.ThreadKey, *, limit: int) -> tuple[Sequence[graph.Node], int]:
+        return await self._reader.do(partial(walks.thread_messages, thread, limit))
+
+    async def nodes(self, keys: Sequence[str]) -> Sequence[graph.Node]:
+        return await self._reader.do(partial(walks.nodes, tuple(keys)))
+
+    async def find_nodes(self, *, kind: str, prefix: str, limit: int = 5) -> Sequence[graph.Node]:
+        return await self._reader.do(partial(walks.find, kind, prefix, limit))
+
+    async def walk(self, start: str, *, depth: int, limit: int = 500) -> ports.Walk:
+        return await self._reader.do(partial(walks.walk, start, depth, limit))
+
+    async def search(self, words: str, *, audience: str, limit: int = 20) -> Sequence[graph.Node]:
+        """Return the nodes of an audience (or of the bridge itself) that hold all the words, the best match first."""
+        return await self._reader.do(partial(walks.full_text, words, audience, limit))
+
+    async def digest(self) -> str:
+        """Return the SHA-256 (hex) of the whole graph, the same for the same nodes and edges."""
+        return await self._reader.do(walks.digest)
+
+    # ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def spent(
+        self, *, loop: ids.LoopId | None = None, since: datetime | None = None
+    ) -> tuple[float, int]:
+        return await self._reader.do(partial(reads.spent, loop, since))
+
+    async def keep(self, key: str, value: str) -> None:
+        await self._writer.do(partial(writes.keep, key, value))
+
+    async def kept(self, key: str) -> str | None:
+        return await self._reader.do(partial(reads.kept, key))
+
+    async def transcript(self, session: str) -> Sequence[str]:
+        return await self._reader.do(partial(reads.transcript, session))
+
+    async def transcribe(self, session: str, entries: Sequence[str]) -> None:
+        await self._writer.do(partial(writes.transcribe, session, tuple(entries)))

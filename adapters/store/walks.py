@@ -1,0 +1,115 @@
+"""What is read of the graph. Owns: nodes, thread messages, walks, full text, the digest. Imports: core.graph, adapters.store. Effects: through the Hand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from adapters.store import search
+from adapters.store.codec import instant
+from adapters.store.hand import Hand
+from core import graph, ids, ports
+
+FIELDS = "key, kind, audience, at, text, props"
+NODE = f"SELECT {FIELDS} FROM node WHERE key = :key"  # noqa: S608 - a constant
+NODE_BY_ID = f"SELECT {FIELDS} FROM node WHERE id = :id"  # noqa: S608 - a constant
+FIND = f"SELECT {FIELDS} FROM node WHERE key >= :prefix AND key < :past AND kind = :kind ORDER BY key LIMIT :limit"  # noqa: S608 - a constant
+OF_THREAD = "FROM node WHERE audience = :thread AND kind = 'message'"
+COUNT = f"SELECT count(*) {OF_THREAD}"
+FIRST = f"SELECT id, {FIELDS} {OF_THREAD} ORDER BY at, id LIMIT 1"
+NEWEST = f"SELECT id, {FIELDS} {OF_THREAD} ORDER BY at DESC, id DESC LIMIT :limit"
+ID_OF = "SELECT id FROM node WHERE key = :key"
+OUT = "SELECT src, kind, dst, at FROM edge WHERE src = :id"
+BACK = "SELECT src, kind, dst, at FROM edge WHERE dst = :id"
+ALL_NODES = f"SELECT {FIELDS} FROM node ORDER BY key"  # noqa: S608 - a constant
+ALL_EDGES = (
+    "SELECT a.key AS src, edge.kind AS kind, b.key AS dst, edge.at AS at FROM edge"
+    " JOIN node a ON a.id = edge.src JOIN node b ON b.id = edge.dst ORDER BY a.key, edge.kind, b.key"
+)
+EDGES_PER_NODE = 4
+PREFETCH = 500
+
+
+def _node(row: Any) -> graph.Node:
+    props: dict[str, str] = json.loads(row.props)
+    return graph.Node(
+        key=row.key, kind=row.kind, audience=row.audience, at=instant(row.at), text=row.text, props=props
+    )
+
+
+def nodes(keys: Sequence[str], hand: Hand) -> Sequence[graph.Node]:
+    """Return the nodes that exist, in the order of their keys given."""
+    found = (hand.run(NODE, key=key).one_or_none() for key in keys)
+    return [_node(row) for row in found if row is not None]
+
+
+def find(kind: str, prefix: str, limit: int, hand: Hand) -> Sequence[graph.Node]:
+    """Return nodes by the beginning of their key."""
+    rows = hand.run(FIND, kind=kind, prefix=prefix, past=prefix + "\U0010ffff", limit=limit)
+    return [_node(row) for row in rows]
+
+
+def thread_messages(thread: ids.ThreadKey, limit: int, hand: Hand) -> tuple[Sequence[graph.Node], int]:
+    """Return a thread's first message and its newest, oldest first, and how many it has."""
+    total: int = hand.run(COUNT, thread=thread).scalar_one()
+    rows = list(hand.run(NEWEST, thread=thread, limit=limit))
+    rows.reverse()
+    if total > len(rows):
+        rows.insert(0, hand.run(FIRST, thread=thread).one())
+    return [_node(row) for row in rows], total
+
+
+def walk(start: str, depth: int, limit: int, hand: Hand) -> ports.Walk:
+    """Return what is reached from a node, nearest first: at most `limit` nodes and a few edges for each."""
+    first = hand.run(ID_OF, key=start).scalar_one_or_none()
+    if first is None:
+        return ports.Walk()
+    met: dict[int, None] = {first: None}
+    edges: dict[tuple[int, str, int], int] = {}
+    frontier = [first]
+    for _ in range(depth):
+        reached: list[int] = []
+        for identifier in frontier:
+            for row in _around(identifier, limit * EDGES_PER_NODE - len(edges), hand):
+                other = row.dst if row.src == identifier else row.src
+                if other not in met:
+                    if len(met) >= limit:
+                        continue
+                    met[other] = None
+                    reached.append(other)
+                edges[row.src, row.kind, row.dst] = row.at
+        frontier = reached
+    named = {identifier: _node(hand.run(NODE_BY_ID, id=identifier).one()) for identifier in met}
+    return ports.Walk(
+        nodes=tuple(named.values()),
+        edges=tuple(
+            graph.Edge(src=named[src].key, kind=kind, dst=named[dst].key, at=instant(at))  # type: ignore[arg-type]
+            for (src, kind, dst), at in edges.items()
+        ),
+    )
+
+
+def _around(identifier: int, limit: int, hand: Hand) -> Iterable[Any]:
+    for statement in (OUT, BACK):
+        if limit > 0:
+            yield from hand.run(f"{statement} LIMIT :limit", id=identifier, limit=limit)
+
+
+def full_text(words: str, audience: str, limit: int, hand: Hand) -> Sequence[graph.Node]:
+    """Return the nodes that an audience may see and that hold all the words, the best first."""
+    wanted = search.query(words)
+    if not wanted:
+        return ()
+    return [_node(row) for row in hand.run(search.FIND, words=wanted, audience=audience, limit=limit)]
+
+
+def digest(hand: Hand) -> str:
+    """Return the SHA-256 (hex) of all nodes and edges, however they came in: equal graphs have equal digests."""
+    whole = hashlib.sha256()
+    for statement in (ALL_NODES, ALL_EDGES):
+        for row in hand.run(statement):
+            whole.update(json.dumps(list(row)).encode() + b"\n")
+        whole.update(b"\n")
+    return whole.hexdigest()

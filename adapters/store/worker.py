@@ -1,0 +1,165 @@
+"""The store's threads. Owns: Worker. Imports: asyncio, threading, sqlalchemy. Effects: starts a thread, runs transactions.
+
+A worker takes what is queued as one batch. A writing batch is one transaction (group commit); when one of its units fails, the
+batch is rolled back and each unit is done again in a transaction of its own, so that a unit fails alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from adapters.store import claim, faults, hand
+from core import errors
+
+T = TypeVar("T")
+Unit = Callable[[hand.Hand], T]
+BATCH = 256
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Task:
+    """A unit of work and what became of it."""
+
+    unit: Unit[Any]
+    future: asyncio.Future[Any]
+    landed: Callable[[], None] | None = None
+    result: object = None
+    error: Exception | None = None
+
+
+class Worker:
+    """A thread with a connection of its own. `reserve` is given by the one that writes."""
+
+    def __init__(
+        self, name: str, tool: hand.Hand, path: Path, *, reserve: claim.Reserve | None = None
+    ) -> None:
+        self._tool = tool
+        self._path = path
+        self._reserve = reserve
+        self._queue: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._closed = False
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    async def do(self, unit: Unit[T], landed: Callable[[], None] | None = None) -> T:
+        """Run a unit in the thread and return its result once it is durable.
+
+        A unit may run twice (never to effect twice), so it keeps nothing but what it writes. `landed` is called on the event loop
+        when the unit took effect, even if nobody waits for it any more.
+        """
+        if self._closed:
+            raise errors.Unavailable("The database is closed: the bridge is stopping.")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.put(Task(unit, future, landed))
+        return await future
+
+    def stop(self) -> None:
+        """End the thread once everything queued is done, and close its connection. Blocks."""
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+        self._tool.connection.close()
+
+    def _work(self) -> None:
+        going = True
+        while going:
+            batch: list[Task] = []
+            task = self._queue.get()
+            while task is not None:
+                batch.append(task)
+                if len(batch) == BATCH or self._queue.empty():
+                    break
+                task = self._queue.get()
+            going = task is not None
+            if batch:
+                if self._reserve is None:
+                    self._read(batch)
+                else:
+                    self._write(batch, self._reserve)
+                _tell(batch)
+
+    def _read(self, batch: Sequence[Task]) -> None:
+        # One snapshot serves the batch: whatever a caller has seen written was committed before its read was queued.
+        try:
+            with self._tool.connection.begin():
+                for task in batch:
+                    try:
+                        task.result = task.unit(self._tool)
+                    except Exception as exc:  # noqa: BLE001 - carried to whoever awaits it
+                        task.error = self._reading(exc)
+        except Exception as exc:  # noqa: BLE001 - carried to whoever awaits it
+            for task in batch:
+                task.error = self._reading(exc)
+
+    def _write(self, batch: Sequence[Task], reserve: claim.Reserve) -> None:
+        try:
+            with self._tool.connection.begin():
+                for task in batch:
+                    task.result = task.unit(self._tool)
+        except Exception as exc:  # noqa: BLE001 - carried to whoever awaits it
+            error = self._writing(exc)
+            freed = isinstance(error, errors.StorageFull) and reserve.release()
+            if freed:
+                log.warning("store.full: the reserve was given back")
+            if len(batch) == 1 and not freed:
+                batch[0].error = error
+                return
+            for task in batch:
+                self._alone(task)
+            return
+        if not reserve.held:
+            reserve.take()
+
+    def _alone(self, task: Task) -> None:
+        try:
+            with self._tool.connection.begin():
+                task.result = task.unit(self._tool)
+        except Exception as exc:  # noqa: BLE001 - carried to whoever awaits it
+            task.error = self._writing(exc)
+
+    def _writing(self, exc: Exception) -> Exception:
+        return _because(faults.translate(exc, self._path) or exc, exc)
+
+    def _reading(self, exc: Exception) -> Exception:
+        known = faults.translate(exc, self._path)
+        if known is None and isinstance(exc, (ValueError, TypeError, KeyError, OverflowError)):
+            # What a reader is given was checked before; a value of another shape came from the file.
+            known = faults.damaged(self._path, type(exc).__name__)
+        return _because(known or exc, exc)
+
+
+def _because(error: Exception, cause: Exception) -> Exception:
+    if error is not cause:
+        error.__cause__ = cause
+    return error
+
+
+def _tell(batch: Sequence[Task]) -> None:
+    try:
+        batch[0].future.get_loop().call_soon_threadsafe(_resolve, batch)
+    except RuntimeError:
+        # The event loop is gone and with it everybody who waited.
+        log.debug("store.nobody_waits")
+
+
+def _resolve(batch: Sequence[Task]) -> None:
+    for task in batch:
+        if task.error is None and task.landed is not None:
+            task.landed()
+        if task.future.done():
+            continue
+        if task.error is None:
+            task.future.set_result(task.result)
+        else:
+            task.future.set_exception(task.error)
