@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from adapters.chat.local import render, sockets, wire
-from adapters.chat.local.records import Heading, Record
+from adapters.chat.local.records import Heading, Record, identity_of
 from core import ids
 from core.errors import BadInput, LoopbridgeError, Unavailable
 from core.message import Button
@@ -95,38 +95,42 @@ class Client:
         reply_to: int = 0,
     ) -> int:
         """Write a message, opening a thread when `thread` is 0; return its id."""
-        value = await self._keyed(
-            "post", channel=channel, thread=thread, text=text, files=list(files), reply_to=reply_to
+        value = await self._ask(
+            "post",
+            key=ids.new_id(),
+            channel=channel,
+            thread=thread,
+            text=text,
+            files=list(files),
+            reply_to=reply_to,
         )
         return int(value["message"])
 
     async def press(self, message: int, button: Button | str, *, text: str = "") -> None:
         """Press a button (or its token) of a message; `text` answers its form."""
         token = button if isinstance(button, str) else button.token
-        await self._keyed("press", message=message, token=token, text=text)
+        await self._ask("press", key=ids.new_id(), message=message, token=token, text=text)
 
     async def edit(self, message: int, text: str) -> None:
         """Change a message of one's own."""
-        await self._request("edit", message=message, text=text)
+        await self._ask("edit", message=message, text=text)
 
     async def delete(self, message: int) -> None:
         """Take a message of one's own away."""
-        await self._request("delete", message=message)
+        await self._ask("delete", message=message)
 
     async def react(self, message: int, emoji: str) -> None:
         """Put an emoji on a message."""
-        await self._request("react", message=message, emoji=emoji)
+        await self._ask("react", message=message, emoji=emoji)
 
     async def upload(self, name: str, content: bytes, *, mime: str = "") -> str:
         """Hand a file in; return its id, which goes into `post(files=…)`."""
-        value = await self._request(
-            "upload", name=name, mime=mime, content=base64.b64encode(content).decode()
-        )
+        value = await self._ask("upload", name=name, mime=mime, content=base64.b64encode(content).decode())
         return str(value["file"])
 
     async def download(self, file: str) -> bytes:
         """Return a file's content."""
-        return base64.b64decode((await self._request("download", file=file))["content"])
+        return base64.b64decode((await self._ask("download", file=file))["content"])
 
     # ── what a person sees ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -140,14 +144,14 @@ class Client:
 
     async def read(self, thread: int, *, channel: str = "general", limit: int = 20_000) -> list[Record]:
         """Fetch a thread from the room and return it, oldest first."""
-        value = await self._request("read", channel=channel, thread=thread, limit=limit)
+        value = await self._ask("read", channel=channel, thread=thread, limit=limit)
         for raw in value["records"]:
             self._take(wire.unspell(raw))
         return self.messages(thread)
 
     async def threads(self, limit: int = 50) -> list[Heading]:
         """Fetch the list of threads, the last active first."""
-        return [wire.unheading(raw) for raw in (await self._request("threads", limit=limit))["threads"]]
+        return [wire.unheading(raw) for raw in (await self._ask("threads", limit=limit))["threads"]]
 
     async def wait_for(self, predicate: Callable[[Record], bool], timeout: float = 30.0) -> Record:
         """Return the newest message that satisfies `predicate`, now or once it does. Raises Unavailable after `timeout` s."""
@@ -170,17 +174,20 @@ class Client:
         """Return a message as this person sees it."""
         return render.shown(record, self.names)
 
+    def is_called(self, record: Record) -> bool:
+        """Whether a message calls this person: only the bridge's own list of mentions does, never words in a text."""
+        return record.body is not None and identity_of(self.user) in record.body.notify
+
     # ── the line ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _keyed(self, do: str, **fields: object) -> Mapping[str, Any]:
-        """Ask for something that counts once; when the bridge goes away meanwhile, ask again."""
-        key = ids.new_id()
+    async def _ask(self, do: str, **fields: object) -> Mapping[str, Any]:
+        """Ask the room for something; when the bridge goes away meanwhile, ask again once it is back."""
         try:
             async with asyncio.timeout(self._patience):
                 while True:
                     await self._ready.wait()
                     try:
-                        return await self._request(do, key=key, **fields)
+                        return await self._request(do, **fields)
                     except _Gone:
                         await asyncio.sleep(0)
         except TimeoutError as exc:

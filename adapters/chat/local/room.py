@@ -97,8 +97,11 @@ class Room(Shelf):
             return self._record(message)
 
     def take_back(self, user: str, message: int, *, at: datetime) -> Record:
-        """Let a person delete a message of theirs; its place in the thread stays."""
+        """Let a person delete a message of theirs; its place in the thread stays. Again changes nothing."""
         with tables.transaction(self._db) as db:
+            old = self._record(message)
+            if old.author == user and old.deleted:
+                return old
             self._own(user, message)
             db.execute("UPDATE message SET deleted = 1, text = '', rev = rev + 1 WHERE id = ?", (message,))
             self._queue("deleted", message, user, at)

@@ -1,0 +1,89 @@
+"""What the chat checks work with. Owns: Rig, Sent, Seen. Imports: core. Effects: none (a rig has them).
+
+A rig wires a real adapter to a far side and plays the people there. It keeps a listener running whose events `next_event` hands
+out one by one; an event counts as acked once it was queued there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.events import Event
+from core.ids import IdentityKey, ThreadKey
+from core.message import Message
+from core.ports import ChatAdapter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What a person wrote: where it is and the platform's id of it."""
+
+    thread: ThreadKey
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A message as a person sees it in the thread now."""
+
+    id: str
+    author: str
+    text: str
+    bot: bool = False
+    reactions: tuple[str, ...] = ()
+
+
+class Rig(Protocol):
+    """An adapter under check, and the people at its far side: "maya", "ravi" and the bot "ci"."""
+
+    bot_mention: str  # what a person types to address the bridge, e.g. "@loop"
+
+    @property
+    def adapter(self) -> ChatAdapter:
+        """The adapter as it is now; another one after `reconnect`."""
+
+    def identity(self, who: str) -> IdentityKey:
+        """Return the key of a person."""
+
+    async def user_posts(
+        self,
+        text: str,
+        *,
+        thread: ThreadKey | None = None,
+        who: str = "maya",
+        files: Mapping[str, bytes] | None = None,
+    ) -> Sent:
+        """Write in a thread, or open one."""
+
+    async def user_edits(self, sent: Sent, text: str, *, who: str = "maya") -> None: ...
+    async def user_deletes(self, sent: Sent, *, who: str = "maya") -> None: ...
+    async def user_presses(
+        self, thread: ThreadKey, posted: str, label: str, *, who: str = "maya", text: str = ""
+    ) -> None:
+        """Press the button with this label on a message, as it was when this person first saw it; `text` fills its form."""
+
+    async def next_event(self) -> Event:
+        """Return the next event, waiting some seconds at most. Raises TimeoutError."""
+
+    async def transcript(self, thread: ThreadKey, *, who: str = "maya") -> Sequence[Seen]:
+        """Return the thread as this person sees it, oldest first."""
+
+    async def pinged(self, thread: ThreadKey, posted: str) -> Sequence[str]:
+        """Return who was called by a message of the bridge."""
+
+    async def fail_next(self) -> None:
+        """Have the next delivery fail with StorageFull, once."""
+
+    async def redeliver(self) -> None:
+        """Have the far side hand over what it delivered last once more, as after a lost ack."""
+
+    async def reconnect(self) -> None:
+        """Leave the adapter and enter a new one with the same state, as a restart does."""
+
+    async def post_and_die(self, thread: ThreadKey, message: Message, *, key: str) -> None:
+        """Post with a bridge that is killed when the far side has taken the post but before anybody was told."""
+
+    async def send_garbage(self) -> None:
+        """Have the far side send what no adapter can read."""
