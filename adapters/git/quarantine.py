@@ -21,7 +21,7 @@ from core import errors, ports
 
 _STRICT = (
     "hasDotgit=error,hasDot=error,hasDotdot=error,fullPathname=error,emptyName=error,nullSha1=error,"
-    "zeroPaddedFilemode=error,nulInCommit=error"
+    "zeroPaddedFilemode=error,badFilemode=error,nulInCommit=error"
 )
 _FORM = "--format=%H%n%T%n%P%n%ct%n%an%n%s%x00"
 _INDEX = safe.Bounds(seconds=300.0)

@@ -40,23 +40,27 @@ class SystemClock:
 
 
 class Rig:
-    """One home with one origin, `demo`; `box` makes loops on it, `agent` acts inside them."""
+    """One home with one origin, `demo`; `box` makes loops on it, `agent` acts inside them.
+
+    A rig on a home that another process left finds everything as it was.
+    """
 
     def __init__(self, home: Path, user: str) -> None:
         self.home = home
         self.origin = home / "origin.git"
         self.markers = home / "markers"
-        root = os.geteuid() == 0
-        self.sandbox = bwrap.Bubblewrap(
-            user=machine.ServiceUser.named(user) if root else None, state=home / "state"
-        )
-        self.markers.mkdir(mode=0o777)
-        self.markers.chmod(0o777)
+        self.user = machine.ServiceUser.named(user) if os.geteuid() == 0 else None
+        self.sandbox = bwrap.Bubblewrap(user=self.user, state=home / "state")
         self.seed = home / "seed"
+        self.host = self.build()
+        if not self.seed.exists():
+            self._begin()
+
+    def _begin(self) -> None:
+        self.markers.mkdir()
         self.git("init", "-q", "--bare", "-b", "main", str(self.origin))
         self.git("init", "-q", "-b", "main", str(self.seed))
         self.commit("README.md", "hello\n", "Begin")
-        self.host = self.build()
 
     def build(self, **changes: object) -> host.GitHost:
         """Build the host's side anew, as a restart does."""
