@@ -45,7 +45,7 @@ class Bubblewrap:
 
         Beside it, `<at>.status` will say what runs. Raises BadInput for a box that cannot be built.
         """
-        text = self._text(box, program, str(_status_of(at)))
+        text = self._text(box, program, str(process.status_file(at)))
         draft = at.with_name(f".{at.name}.{secrets.token_hex(4)}")
         fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700)
         with os.fdopen(fd, "w", encoding="utf-8") as file:
@@ -89,7 +89,7 @@ class Bubblewrap:
 
     async def end(self, at: Path) -> None:
         """Kill what runs behind the launcher `at`, if anything does, and return once nothing of it lives."""
-        life = await asyncio.to_thread(_life_of, at)
+        life = await asyncio.to_thread(process.life_of, at)
         if life is None:
             return
         try:
@@ -113,15 +113,3 @@ class Bubblewrap:
     def _text(self, box: ports.Box, program: Sequence[str], status: str | int) -> str:
         plan = spec.plan(box, program, self._host)
         return launcher.text(plan, trusted=self._state, user=self._user, status=status)
-
-
-def _status_of(at: Path) -> Path:
-    return at.with_name(at.name + ".status")
-
-
-def _life_of(at: Path) -> process.Life | None:
-    try:
-        reported = _status_of(at).read_text()
-    except FileNotFoundError:
-        return None
-    return process.Life.of(process.parse(reported))

@@ -7,6 +7,7 @@ end, and ends with whoever started it.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` itself costs as much time as all the rest
 import os
 import stat
 import sys
@@ -27,6 +28,8 @@ def enter(box: dict[str, Any], arguments: list[str]) -> NoReturn:
     """Become bwrap for `box`, running its command with `arguments` appended. Exits 125 with a sentence if it cannot."""
     try:
         os.umask(0o022)
+        for number in (_signal.SIGPIPE, _signal.SIGXFSZ):  # Python ignores them, and what is ignored stays so
+            _signal.signal(number, _signal.SIG_DFL)
         _tame_stdio(box["user"])
         status = _status(box["status"])  # before staging covers a folder that it may lie in
         places, keep = _places(box["binds"], staged=box["user"] is not None)

@@ -1,4 +1,4 @@
-"""Bounds that no rlimit holds. Owns: Usage, usage, Watchdog, Watched. Imports: core. Effects: reads /proc, kills boxes.
+"""Bounds that no rlimit holds. Owns: Usage, usage, ceiling. Imports: the standard library. Effects: reads /proc.
 
 `RLIMIT_DATA` bounds each process and `RLIMIT_NPROC` their number; the memory of a whole box is summed here. A process is
 counted to a box by its ancestors, which always works: /proc/*/ns needs a privilege over processes that may not be dumped.
@@ -27,6 +27,16 @@ def usage(inits: Iterable[int]) -> Mapping[int, Usage]:
         if entry.name.isdigit() and (parent := _parent(entry.name)) is not None:
             children.setdefault(parent, []).append(int(entry.name))
     return {init: _sum(init, children) for init in inits}
+
+
+def ceiling() -> int | None:
+    """Return the memory in bytes that a cgroup (v2) grants to this process and all its boxes, or None for no bound."""
+    own = next(
+        (line[3:] for line in _read(Path("/proc/self/cgroup")).splitlines() if line.startswith("0::")), ""
+    )
+    folder = Path("/sys/fs/cgroup" + own)
+    texts = [_read(place / "memory.max").strip() for place in (folder, *folder.parents)]
+    return min((int(text) for text in texts if text.isdigit()), default=None)
 
 
 def _sum(init: int, children: Mapping[int, list[int]]) -> Usage:

@@ -1,4 +1,4 @@
-"""A running box. Owns: Report, Life. Imports: core. Effects: signals and waits for the processes of a box.
+"""A running box. Owns: Report, Life, life_of. Imports: core. Effects: signals and waits for the processes of a box.
 
 A box lives as long as its first process: the kernel lets that one end only after every other process of the namespace
 has ended. So one pidfd says when nothing can write to a workdir any more.
@@ -87,6 +87,20 @@ class Life:
     def close(self) -> None:
         """Let go of the process; the box lives on."""
         os.close(self._pidfd)
+
+
+def status_file(launcher: Path) -> Path:
+    """Return where the box of a launcher is reported."""
+    return launcher.with_name(launcher.name + ".status")
+
+
+def life_of(launcher: Path) -> Life | None:
+    """Take hold of the box that a launcher started last; None when none runs."""
+    try:
+        reported = status_file(launcher).read_text()
+    except FileNotFoundError:
+        return None
+    return Life.of(parse(reported))
 
 
 def _settle(over: asyncio.Future[None]) -> None:

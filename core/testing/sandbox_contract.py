@@ -55,6 +55,12 @@ async def check_a_missing_source_is_told(rig: Rig) -> None:
         raise AssertionError("a box without its source was started")
 
 
+async def check_signals_are_as_a_program_expects(rig: Rig) -> None:
+    done = await rig.sandbox.run(rig.box(), ["cat", "/proc/self/status"])
+    fields = dict(line.split(":\t", 1) for line in done.stdout.decode().splitlines())
+    assert (int(fields["SigIgn"], 16), int(fields["SigBlk"], 16)) == (0, 0)
+
+
 async def check_host_is_out_of_sight(rig: Rig) -> None:
     (rig.scratch / "secret").write_text("s")
     code = f"""
@@ -315,6 +321,7 @@ CHECKS: tuple[Check, ...] = (
     check_unread_input_is_no_error,
     check_a_missing_program_is_told,
     check_a_missing_source_is_told,
+    check_signals_are_as_a_program_expects,
     check_host_is_out_of_sight,
     check_environment_is_not_inherited,
     check_descriptors_are_pipes_and_no_more,
