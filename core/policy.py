@@ -87,7 +87,7 @@ def _matches(rule: Rule, workdir: str, tool: str, fields: Mapping[str, object]) 
         return False
     if rule.command and not _command_matches(rule.command, fields.get("command")):
         return False
-    return not rule.path or _path_matches(rule.path, workdir, fields)
+    return not rule.path or _path_matches(rule.path, workdir, _paths(tool, fields, workdir))
 
 
 def _command_matches(pattern: str, command: object) -> bool:
@@ -99,6 +99,8 @@ def _command_matches(pattern: str, command: object) -> bool:
         words = shlex.split(command)
     except ValueError:
         return False
+    if not words or any(char.isspace() for char in words[0]):
+        return False  # one program with a space in its name reads like another with an argument
     plain = " ".join(words)
     if pattern.endswith(" *"):
         return plain == pattern[:-2] or fnmatch.fnmatchcase(plain, pattern)
@@ -122,11 +124,17 @@ def _unquoted(command: str) -> str:
     return "".join(out)
 
 
-def _path_matches(pattern: str, workdir: str, fields: Mapping[str, object]) -> bool:
-    given = [value for key in PATH_KEYS if isinstance(value := fields.get(key), str)]
-    if not given:
-        # Glob and Grep without a path look at the workdir itself.
-        given = [workdir]
+def _paths(tool: str, fields: Mapping[str, object], workdir: str) -> list[str]:
+    """Return every path a call names; Glob and Grep without one look at the workdir itself."""
+    given = [value for key in PATH_KEYS if isinstance(value := fields.get(key), str)] or [workdir]
+    pattern = fields.get("pattern")
+    if tool == "Glob" and isinstance(pattern, str):
+        # `/etc/*` and `../*` lead elsewhere than the folder they are looked up in.
+        given += [posixpath.join(folder, pattern) for folder in given]
+    return given
+
+
+def _path_matches(pattern: str, workdir: str, given: Sequence[str]) -> bool:
     return all(
         fnmatch.fnmatchcase(_inside(value, workdir), pattern.replace("{workdir}", workdir)) for value in given
     )
