@@ -1,0 +1,189 @@
+"""The gateway. Owns: Gateway. Imports: aiohttp, core. Effects: unix sockets, HTTP, TCP, reports.
+
+Every loop has two sockets of its own, so that who asks is known by where it asks, never by what it says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from adapters.gateway import egress, host, model, sockets
+from adapters.gateway.prices import PRICES, Price
+from adapters.gateway.reports import Reporter
+from adapters.gateway.upstream import Auth, Upstream
+from core import errors, ids, ports
+
+MAX_CONNECTIONS = 64
+PATIENCE = 5.0
+_GRACE = 0.05  # zero would mean: wait for ever
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Open:
+    """One loop's two doors."""
+
+    model: model.ModelDoor
+    egress: egress.EgressDoor
+    http: web.Server
+    servers: tuple[asyncio.Server, ...]
+    bound: tuple[sockets.Bound, ...]
+
+
+class Gateway:
+    """Implements `core.ports.Gateway`. Use it under `async with`; leaving closes every loop and delivers what was reported.
+
+    `allow` holds `host`, `host:port`, `*.domain` or `*.domain:port`; without a port only 443 passes. `private_networks` (CIDR)
+    opens networks that are refused otherwise, for names on the allowlist. `prices` adds to and replaces the built-in table.
+    Timeouts are seconds. Raises BadInput for a base URL, key, network or allowlist entry that cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        key: str,
+        auth: Auth = "x-api-key",
+        allow: Sequence[str],
+        owner: tuple[int, int] | None,
+        report: Callable[[ports.GatewayReport], Awaitable[None]],
+        clock: ports.Clock,
+        prices: Mapping[str, Price] | None = None,
+        private_networks: Sequence[str] = (),
+        first_byte_timeout: float = 300.0,
+        idle_timeout: float = 120.0,
+        tunnel_idle_timeout: float = 300.0,
+        tunnel_bytes: int = 4 << 30,
+        resolve: egress.Resolver = egress.resolve,
+        dial: egress.Dialer = egress.dial,
+    ) -> None:
+        self._owner = owner
+        self._upstream = Upstream(base_url, key, auth)
+        self._reporter = Reporter(report, clock)
+        self._terms = model.Terms(
+            first_byte=first_byte_timeout,
+            idle=idle_timeout,
+            prices={**PRICES, **(prices or {})},
+            clock=clock,
+            put=self._reporter.put,
+            parsing=asyncio.Lock(),
+        )
+        self._policy = egress.Policy(
+            rules=tuple(host.parse_rule(entry) for entry in allow),
+            private=tuple(_network(text) for text in private_networks),
+            resolve=resolve,
+            dial=dial,
+            clock=clock,
+            put=self._reporter.put,
+            idle=tunnel_idle_timeout,
+            tunnel_bytes=tunnel_bytes,
+        )
+        self._loops: dict[ids.LoopId, _Open] = {}
+        self._changing = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        """Start the pool of connections and the reports."""
+        self._upstream.start()
+        self._reporter.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every loop, deliver what was reported, drop the pool."""
+        for loop in list(self._loops):
+            await self._shut(loop)
+        await self._reporter.stop(PATIENCE)
+        await self._upstream.stop()
+
+    async def open(
+        self, loop: ids.LoopId, *, model_socket: Path, egress_socket: Path, budget_usd: float | None
+    ) -> None:
+        """Listen for this loop. Opened already at the same places: only the budget is set anew.
+
+        `budget_usd` is dollars still to be spent. Raises BadInput or Unavailable when a socket cannot be made.
+        """
+        async with self._changing:
+            there = self._loops.get(loop)
+            paths = (model_socket, egress_socket)
+            if there is not None and await asyncio.to_thread(_stands_at, there.bound, paths):
+                there.model.grant(budget_usd)
+                return
+            if there is not None:
+                await self._drop(self._loops.pop(loop))
+            self._loops[loop] = await self._listen(loop, paths, budget_usd)
+
+    async def close(self, loop: ids.LoopId) -> None:
+        """Stop listening for this loop, drop its connections, remove its sockets, deliver its reports."""
+        if await self._shut(loop):
+            await self._reporter.settle(PATIENCE)
+
+    async def _shut(self, loop: ids.LoopId) -> bool:
+        async with self._changing:
+            there = self._loops.pop(loop, None)
+            if there is not None:
+                await self._drop(there)
+        return there is not None
+
+    async def _listen(self, loop: ids.LoopId, paths: tuple[Path, Path], budget_usd: float | None) -> _Open:
+        door = model.ModelDoor(loop, self._upstream, self._terms, budget_usd)
+        out = egress.EgressDoor(loop, self._policy)
+        # Bodies stay as they were sent: a compressed one is refused as no JSON rather than unpacked.
+        http = web.Server(door.handle, handler_cancellation=True, access_log=None, auto_decompress=False)
+        bound: list[sockets.Bound] = []
+        try:
+            bound.append(await asyncio.to_thread(sockets.bind, paths[0], self._owner))
+            bound.append(await asyncio.to_thread(sockets.bind, paths[1], self._owner))
+        except errors.LoopbridgeError:
+            await asyncio.to_thread(_unbind, bound)
+            raise
+        asyncio_loop = asyncio.get_running_loop()
+        servers = (
+            await asyncio_loop.create_unix_server(lambda: _protocol(door, http), sock=bound[0].sock),
+            await asyncio.start_unix_server(out.accept, sock=bound[1].sock, limit=egress.CHUNK),
+        )
+        return _Open(model=door, egress=out, http=http, servers=servers, bound=tuple(bound))
+
+    async def _drop(self, there: _Open) -> None:
+        for server in there.servers:
+            server.close()
+        await there.model.stop()
+        await there.http.shutdown(_GRACE)
+        await there.egress.stop()
+        await asyncio.to_thread(_unbind, there.bound)
+
+
+def _protocol(door: model.ModelDoor, http: web.Server) -> asyncio.Protocol:
+    """Return what serves a new connection; a loop that holds too many, or that has just been closed, is turned away."""
+    return _Away() if door.closed or len(http.connections) >= MAX_CONNECTIONS else http()
+
+
+class _Away(asyncio.Protocol):
+    """Drops a connection at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
+def _stands_at(bound: Sequence[sockets.Bound], paths: Sequence[Path]) -> bool:
+    return [one.path for one in bound] == list(paths) and all(sockets.stands(one) for one in bound)
+
+
+def _unbind(bound: Sequence[sockets.Bound]) -> None:
+    for one in bound:
+        sockets.remove(one)
+        one.sock.close()
+
+
+def _network(text: str) -> host.Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as exc:
+        raise errors.BadInput(f"“{text}” is no network", remedy="Write it as 10.20.0.0/16.") from exc
