@@ -79,7 +79,7 @@ class Reserve:
 
     def release(self) -> bool:
         """Give the space back; False when there was none to give."""
-        was = self.held
+        was = self._path.exists()
         self._path.unlink(missing_ok=True)
         self.held = False
         return was

@@ -65,6 +65,24 @@ def _by_kind(union: object) -> Mapping[str, type[Any]]:
     return found
 
 
+def props(body: str) -> dict[str, str]:
+    """Return a node's props. Raises Damaged."""
+    try:
+        found = json.loads(body)
+    except (ValueError, TypeError) as exc:
+        raise _unreadable("Node") from exc
+    if not isinstance(found, dict):
+        raise _unreadable("Node")
+    return found
+
+
+def _unreadable(name: str) -> errors.Damaged:
+    return errors.Damaged(
+        f"A stored {name} cannot be read back; the rest of the database is as it was.",
+        remedy="Keep a copy of the database and put a backup in its place.",
+    )
+
+
 class Codec:
     """Turns the core's dataclasses into JSON and back."""
 
@@ -88,9 +106,7 @@ class Codec:
         try:
             value: T = self._adapter(kind).validate_json(body)
         except (ValueError, TypeError) as exc:
-            raise errors.Damaged(
-                f"A stored {kind.__name__} cannot be read back.", remedy="Restore the database from a backup."
-            ) from exc
+            raise _unreadable(kind.__name__) from exc
         return value
 
     def event(self, kind: str, payload: str) -> events.Event:

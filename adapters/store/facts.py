@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
+from adapters.store import codec
 from adapters.store.codec import micros
 from adapters.store.hand import Hand
 from core import graph
@@ -63,7 +64,7 @@ def _node(node: graph.Node, hand: Hand) -> int:
             props=_props(node.props),
         )
         return identifier
-    merged = _props({**json.loads(row.props), **node.props})
+    merged = _props({**codec.props(row.props), **node.props})
     # Whoever names a thing without its text says nothing of the text; a deletion says so in its props.
     text = node.text if node.text or "deleted" in node.props else row.text
     if (text, merged) != (row.text, row.props):

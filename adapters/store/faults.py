@@ -44,7 +44,9 @@ def translate(exc: Exception, path: Path) -> errors.LoopbridgeError | None:
     if isinstance(exc, errors.LoopbridgeError):
         return exc
     cause = exc.orig if isinstance(exc, sa.exc.DBAPIError) else exc
-    if not isinstance(cause, (sqlite3.Error, sa.exc.SQLAlchemyError)):
+    if not isinstance(cause, (sqlite3.Error, sa.exc.SQLAlchemyError)) or isinstance(
+        cause, sqlite3.ProgrammingError
+    ):
         return None
     code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _little_room(path)):

@@ -70,22 +70,19 @@ def connect(made: sa.Engine, *, writes: bool) -> sa.Connection:
 
 
 def prepare(path: Path, made: sa.Engine) -> None:
-    """Check the file and bring its schema up to date. Raises Damaged, Refused for a newer or a foreign file, or Unavailable."""
+    """Check the file and bring its schema up to date. Raises Damaged, Refused for a newer or a foreign file, or what the driver raises."""
     unclean = _size(path.with_name(path.name + "-wal")) > 0
-    try:
-        with connect(made, writes=True) as connection:
-            if unclean or _size(path) <= SMALL:
-                _check(path, connection)
-            known = _revision(path, connection)
-            connection.rollback()
-            if known is None:
-                with connection.begin():
-                    tables.META.create_all(connection)
-                    _stamp(connection, REVISIONS[-1])
-            elif known != REVISIONS[-1]:
-                migrate(connection)
-    except sa.exc.SQLAlchemyError as exc:
-        raise faults.translate(exc, path) or exc from exc
+    with connect(made, writes=True) as connection:
+        if unclean or _size(path) <= SMALL:
+            _check(path, connection)
+        known = _revision(path, connection)
+        connection.rollback()
+        if known is None:
+            with connection.begin():
+                tables.META.create_all(connection)
+                _stamp(connection, REVISIONS[-1])
+        elif known != REVISIONS[-1]:
+            migrate(connection)
     path.chmod(0o600)
 
 

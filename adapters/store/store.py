@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -15,7 +17,7 @@ import sqlalchemy as sa
 from adapters.store import claim, codec, faults, opening, reads, walks, writes
 from adapters.store.hand import Hand
 from adapters.store.worker import Worker
-from core import graph, ids, ports
+from core import errors, graph, ids, ports
 from core.asks import Ask
 from core.desk import Desk, Outcome
 from core.events import Event
@@ -40,7 +42,6 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
         self._reserve = claim.Reserve(self._path, reserve_bytes)
         self._people: People | None = None
         self._people_age = 0
-        self._engine: sa.Engine
         self._writer: Worker
         self._reader: Worker
 
@@ -51,34 +52,44 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._reader.refuse()
+        self._writer.refuse()
         await asyncio.to_thread(self._close)
 
     def _open(self) -> None:
         self._claim.take()
         try:
-            self._engine = opening.engine(self._path)
-            opening.prepare(self._path, self._engine)
-            self._reserve.take()
-            words = codec.Codec()
-            write, read = (
-                Hand(opening.connect(self._engine, writes=writes_it), words, self._clock)
-                for writes_it in (True, False)
-            )
-        except sa.exc.SQLAlchemyError as exc:
-            self._claim.release()
-            raise faults.translate(exc, self._path) or exc from exc
+            try:
+                write, read = self._hands()
+            except errors.StorageFull:
+                if not self._reserve.release():
+                    raise
+                write, read = self._hands()
         except BaseException:
             self._claim.release()
             raise
+        self._reserve.take()
         self._writer = Worker("store-writes", write, self._path, reserve=self._reserve)
         self._reader = Worker("store-reads", read, self._path)
         self._writer.start()
         self._reader.start()
 
+    def _hands(self) -> tuple[Hand, Hand]:
+        engine = opening.engine(self._path)
+        words = codec.Codec()
+        with contextlib.ExitStack() as undo:
+            try:
+                opening.prepare(self._path, engine)
+                write = undo.enter_context(opening.connect(engine, writes=True))
+                read = undo.enter_context(opening.connect(engine, writes=False))
+            except (sa.exc.SQLAlchemyError, sqlite3.Error) as exc:
+                raise faults.translate(exc, self._path) or exc from exc
+            undo.pop_all()
+        return Hand(write, words, self._clock), Hand(read, words, self._clock)
+
     def _close(self) -> None:
-        self._reader.stop()
-        self._writer.stop()
-        self._engine.dispose()
+        self._reader.join()
+        self._writer.join()
         self._claim.release()
 
     # ── events and effects ───────────────────────────────────────────────────────────────────────────────────────────

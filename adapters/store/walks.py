@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from adapters.store import search
+from adapters.store import codec, search
 from adapters.store.codec import instant
 from adapters.store.hand import Hand
 from core import graph, ids, ports
@@ -33,9 +33,13 @@ PREFETCH = 500
 
 
 def _node(row: Any) -> graph.Node:
-    props: dict[str, str] = json.loads(row.props)
     return graph.Node(
-        key=row.key, kind=row.kind, audience=row.audience, at=instant(row.at), text=row.text, props=props
+        key=row.key,
+        kind=row.kind,
+        audience=row.audience,
+        at=instant(row.at),
+        text=row.text,
+        props=codec.props(row.props),
     )
 
 

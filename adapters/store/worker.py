@@ -64,10 +64,13 @@ class Worker:
         self._queue.put(Task(unit, future, landed))
         return await future
 
-    def stop(self) -> None:
-        """End the thread once everything queued is done, and close its connection. Blocks."""
+    def refuse(self) -> None:
+        """Take nothing more. To be called on the event loop, like `do`: nothing can slip in behind the end."""
         self._closed = True
         self._queue.put(None)
+
+    def join(self) -> None:
+        """Wait until everything queued before `refuse` is done, and close the connection. Blocks."""
         self._thread.join()
         self._tool.connection.close()
 
