@@ -34,7 +34,6 @@ class Bubblewrap:
             )
         self._user = (user.uid, user.gid) if user is not None and os.geteuid() == 0 else None
         self._state = state
-        self._host = host.look(staged=self._user is not None)
 
     def owner(self) -> tuple[int, int] | None:
         """Return the (uid, gid) that writable binds and sockets must belong to, or None for the bridge's own."""
@@ -111,5 +110,5 @@ class Bubblewrap:
         )
 
     def _text(self, box: ports.Box, program: Sequence[str], status: str | int) -> str:
-        plan = spec.plan(box, program, self._host)
+        plan = spec.plan(box, program, host.look(staged=self._user is not None))
         return launcher.text(plan, trusted=self._state, user=self._user, status=status)

@@ -23,9 +23,9 @@ class Usage:
 def usage(inits: Iterable[int]) -> Mapping[int, Usage]:
     """Sum up each box, named by the host's pid of its first process. A box that is gone uses nothing."""
     children: dict[int, list[int]] = {}
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit() and (parent := _parent(entry.name)) is not None:
-            children.setdefault(parent, []).append(int(entry.name))
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (parent := _parent(name)) is not None:
+            children.setdefault(parent, []).append(int(name))
     return {init: _sum(init, children) for init in inits}
 
 

@@ -1,0 +1,81 @@
+"""The agent's own CLI in a box, and the contract held for a bridge that is not root. Effects: runs boxes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import claude_agent_sdk
+import pytest
+
+from adapters.sandbox import bwrap, executable, host
+from core import ports
+
+ROOT = Path(__file__).parents[2]
+RUNNER = """
+import asyncio, pathlib, sys, tempfile
+from adapters.sandbox import bwrap
+from core.testing import sandbox_contract, sandbox_limits_contract, sandbox_rig
+async def main():
+    failed = 0
+    for check in (*sandbox_contract.CHECKS, *sandbox_limits_contract.CHECKS):
+        with tempfile.TemporaryDirectory() as folder:
+            scratch = pathlib.Path(folder)
+            rig = sandbox_rig.Rig(sandbox=bwrap.Bubblewrap(user=None, state=scratch), scratch=scratch)
+            try:
+                await check(rig)
+            except Exception as error:
+                failed += 1
+                print(check.__name__, repr(error))
+    sys.exit(failed)
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def cli() -> Path:
+    return Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
+
+
+async def test_the_cli_runs_by_a_launcher_and_cannot_be_read(
+    cli: Path, home: Path, service_user: str
+) -> None:
+    copy = home / "cli" / "claude"
+    await asyncio.to_thread(executable.execute_only_copy, cli, copy)
+    user = host.ServiceUser.named(service_user) if os.geteuid() == 0 else None
+    sandbox = bwrap.Bubblewrap(user=user, state=home)
+    box = ports.Box(name="cli", cwd="/home/loop", binds=(ports.Bind(source=copy, dest="/opt/claude"),))
+    await asyncio.to_thread(sandbox.write_launcher, box, ["/opt/claude"], home / "launch")
+    child = await asyncio.create_subprocess_exec(
+        home / "launch", "--version", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    out, err = await child.communicate()
+    assert (child.returncode, err) == (0, b"")
+    assert b"Claude Code" in out
+    assert (await sandbox.run(box, ["head", "-c1", "/opt/claude"])).code == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the contract itself has just been held without root")
+def test_the_contract_holds_without_root(home: Path, service_user: str) -> None:
+    """As the service user itself, by the system's Python: the tree and the interpreter may be closed to it."""
+    user = host.ServiceUser.named(service_user)
+    for folder in ("core", "adapters/sandbox"):
+        shutil.copytree(ROOT / folder, home / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "adapters" / "__init__.py", home / "adapters")
+    for path in (home, *home.rglob("*")):
+        os.chown(path, user.uid, user.gid)
+    done = subprocess.run(
+        ["/usr/bin/python3", "-Bc", RUNNER],
+        cwd=home,
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(home)},
+        user=user.uid,
+        group=user.gid,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
