@@ -1,7 +1,8 @@
 """A request, read as a conversation. Owns: Asked, read. Imports: hashlib, json, re. Effects: none.
 
-The program in front of the model adds its own words in `<system-reminder>` blocks and in `system`-role messages; what a person
-said is the rest. A *turn* begins at the last message in which a person said something.
+The program in front of the model adds words of its own: `<system-reminder>` blocks, marks of an interruption, a note beside
+loaded tools, `system`-role messages. What a person said is the rest; a *turn* begins at the last message that holds any of
+it. What people say in the middle of a turn comes in a `system`-role message beside tool results, and begins no turn.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
+NOT_SAID = re.compile(
+    r"<system-reminder>.*?</system-reminder>\s*|\[Request interrupted by user[^\]\n]*\]\s*", re.DOTALL
+)
 TASK = re.compile(r"<task(?:\s[^>]*)?>(.*?)</task>", re.DOTALL)
+PROGRAM_SAYS = "Tool loaded."  # beside the result of a search for tools
 
 Body = Mapping[str, Any]
 
@@ -24,7 +28,8 @@ class Asked:
     """What a request says, in the pieces that a rule can match on.
 
     `turn` and `everything` are lines `[user] …`, `[said] …`, `[call Name] {json}`, `[result Name] …`, `[error Name] …`;
-    `turn` begins after the last user text, `called` and `results` are such lines too. `key` is the same for repeated requests of one turn of one session.
+    `turn` begins after the last user text, `called` and `results` are such lines too and are empty when
+    a person spoke last; `heard` is what `system`-role messages said in the middle of the turn. `key` is the same for repeated requests of one turn of one session.
     """
 
     user: str
@@ -32,6 +37,7 @@ class Asked:
     results: str
     called: str
     after: int
+    heard: str
     turn: str
     everything: str
     system: str
@@ -59,7 +65,8 @@ def spoken(message: Body) -> str:
     """Return what a person said in a user message, without the program's own reminders."""
     if message["role"] != "user":
         return ""
-    return REMINDER.sub("", texts(message["content"])).strip()
+    said = [block for block in blocks(message) if block.get("text") != PROGRAM_SAYS]
+    return NOT_SAID.sub("", texts(said)).strip()
 
 
 def read(body: Body, *, session: str = "") -> Asked:
@@ -74,7 +81,11 @@ def read(body: Body, *, session: str = "") -> Asked:
         for block in blocks(message)
         if block.get("type") == "tool_use"
     }
-    last = [block for block in blocks(messages[-1]) if block.get("type") == "tool_result"]
+    last = [
+        block
+        for block in blocks(messages[-1])
+        if block.get("type") == "tool_result" and start + 1 < len(messages)
+    ]
     answers = {block["tool_use_id"] for block in last}
     calls = [
         call
@@ -88,6 +99,7 @@ def read(body: Body, *, session: str = "") -> Asked:
         task=tasks[-1].strip() if tasks else user,
         results="\n".join(result_line(block, names) for block in last),
         called="\n".join(call_line(call) for call in calls),
+        heard=heard(body),
         after=sum(message["role"] == "assistant" for message in messages[start + 1 :]),
         turn="\n".join(line for message in messages[start + 1 :] for line in lines(message, names)),
         everything="\n".join(line for message in messages for line in lines(message, names)),
@@ -113,10 +125,24 @@ def system_messages(body: Body) -> list[Body]:
     return [message for message in body["messages"] if message["role"] == "system"]
 
 
+def heard(body: Body) -> str:
+    """Return what the turn's `system`-role messages say after its first answer."""
+    told: list[str] = []
+    answered = False
+    for message in body["messages"]:
+        if spoken(message):
+            told, answered = [], False
+        elif message["role"] == "assistant":
+            answered = True
+        elif message["role"] == "system" and answered:
+            told.append(texts(message["content"]))
+    return "\n".join(told)
+
+
 def result_line(block: Body, names: Mapping[str, str]) -> str:
     """Spell a tool result, without the program's reminders; `names` are tools' names by call id."""
     kind = "error" if block.get("is_error") else "result"
-    words = REMINDER.sub("", texts(block.get("content", ""))).strip()
+    words = NOT_SAID.sub("", texts(block.get("content", ""))).strip()
     return f"[{kind} {names.get(block['tool_use_id'], '?')}] {words}"
 
 

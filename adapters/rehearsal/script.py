@@ -38,7 +38,7 @@ from adapters.rehearsal import rules
 from adapters.rehearsal.rules import Call, Fault, Model, Reply, Rule, Script, When
 from core.errors import BadInput
 
-PARTS = ("task", "user", "results", "called", "turn", "everything", "system")
+PARTS = ("task", "user", "results", "called", "heard", "turn", "everything", "system")
 WHEN = {**dict.fromkeys(PARTS, str), "unless": dict, "tools": list, "after": int, "times": int}
 MODEL = {
     "names": list,

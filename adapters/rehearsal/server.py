@@ -26,6 +26,7 @@ MAX_BODY = 32 << 20  # bytes, as the real API
 KEPT_REQUESTS = 512
 KEPT_TURNS = 4096
 DEFAULT_MODEL = "claude-opus-5-5"
+RETRIED = frozenset({408, 409, 429})  # and 5xx: what the API's clients try again
 SESSION = "x-claude-code-session-id"
 LOGGED = (
     "anthropic-version",
@@ -237,7 +238,11 @@ class Rehearsal:
         return web.json_response(
             wire.failure(status, message, request=name),
             status=status,
-            headers={"request-id": name, **(headers or {})},
+            headers={
+                "request-id": name,
+                "x-should-retry": "true" if status in RETRIED or status >= 500 else "false",
+                **(headers or {}),
+            },
         )
 
     def _log(

@@ -1,4 +1,4 @@
-"""The spelling of answers. Owns: Send, Pause, Drop, stream, whole, failure, estimate. Imports: json, rules, checks. Effects: none.
+"""The spelling of answers. Owns: Send, Pause, Drop, stream, whole, failure, estimate. Imports: json, rules, blocks. Effects: none.
 
 A stream is a list of steps that the server carries out: bytes to send, pauses, a connection to drop.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.rehearsal import checks
+from adapters.rehearsal import blocks
 from adapters.rehearsal.rules import Fault, Model, Reply
 
 PER_TOKEN = 4  # characters
@@ -129,7 +129,7 @@ def whole(reply: Reply, body: Body, *, message: str, model: Model) -> dict[str, 
             case "tool_use":
                 content.append({**block, "input": json.loads(words)})
             case "thinking":
-                content.append({**block, "thinking": words, "signature": checks.signature(words)})
+                content.append({**block, "thinking": words, "signature": blocks.signature(words)})
             case _:
                 content.append({**block, "text": words})
     return envelope(reply, body, message=message, content=content, stop=stop_reason(reply)) | {
@@ -236,7 +236,7 @@ def deltas(kind: str, words: str, size: int) -> Iterator[tuple[int, dict[str, st
             yield from ((len(c), {"type": "input_json_delta", "partial_json": c}) for c in ["", *chunks])
         case "thinking":
             yield from ((len(c), {"type": "thinking_delta", "thinking": c}) for c in chunks)
-            yield 0, {"type": "signature_delta", "signature": checks.signature(words)}
+            yield 0, {"type": "signature_delta", "signature": blocks.signature(words)}
         case _:
             yield from ((len(c), {"type": "text_delta", "text": c}) for c in chunks)
 

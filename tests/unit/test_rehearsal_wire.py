@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.rehearsal import checks, wire
+from adapters.rehearsal import blocks, checks, wire
 from adapters.rehearsal.rules import Call, Fault, Model, Reply
 
 Body = dict[str, Any]
@@ -50,7 +50,7 @@ def told(*blocks: object) -> Body:
         body(HELLO, said(TEXT, USE, USE_2), told(RESULT_2, RESULT, TEXT)),
         body(HELLO, said(USE), {"role": "system", "content": "x"}, told(RESULT)),
         body(HELLO, said(TEXT, USE), said(USE_2), told(RESULT), told(RESULT_2)),
-        body(HELLO, said({"type": "thinking", "thinking": "a", "signature": checks.signature("a")}), HELLO),
+        body(HELLO, said({"type": "thinking", "thinking": "a", "signature": blocks.signature("a")}), HELLO),
         body(HELLO, tools=[{"name": "a", "input_schema": {"type": "object"}}]),
         body(HELLO, tools=[{"name": "web_search", "type": "web_search_20250305"}]),
         body(HELLO, thinking={"type": "enabled", "budget_tokens": 2048}),
