@@ -69,7 +69,7 @@ class LocalRig:
         self._stack = AsyncExitStack()
         self._clients: dict[str, Client] = {}
         self._first_seen: dict[int, Record] = {}
-        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
         self._failures = 0
         self._listening: asyncio.Task[None] | None = None
         self._adapter = LocalChat(home=home, clock=QuickClock())
@@ -106,7 +106,7 @@ class LocalRig:
         if self._failures:
             self._failures -= 1
             raise StorageFull("the disk is full")
-        self._events.put_nowait(event)
+        self.events.put_nowait(event)
 
     def _watch(self, kind: str, record: Record | None, text: str) -> None:
         if record is not None:
@@ -171,7 +171,7 @@ class LocalRig:
     # ── the bridge's side ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def next_event(self) -> Event:
-        return await asyncio.wait_for(self._events.get(), 10)
+        return await asyncio.wait_for(self.events.get(), 10)
 
     async def fail_next(self) -> None:
         self._failures = 1

@@ -277,18 +277,19 @@ class Client:
             self.watch("notice", None, raw["value"]["text"])
             return
         record = wire.unspell(raw["value"])
-        fresh = record.id not in self.records
+        known = self.records.get(record.id)
         self._take(record)
-        async with self._change:
-            self._change.notify_all()
-        self.watch("new" if fresh else "changed", record, "")
+        # What a reconnect tells again is no news.
+        if known is None or record.rev > known.rev:
+            async with self._change:
+                self._change.notify_all()
+            self.watch("new" if known is None else "changed", record, "")
 
     def _take(self, record: Record) -> None:
         known = self.records.get(record.id)
         if known is None or record.rev >= known.rev:
             self.records[record.id] = record
-        if not record.bot or record.author not in self.names:
-            self.names[record.author] = record.name
+        self.names[record.author] = record.name
 
 
 class _Gone(Unavailable):
