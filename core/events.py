@@ -303,6 +303,7 @@ class TurnBroke(OfTurn):
     what: str
     remedy: str = ""
     stopped: bool = False  # a person asked for it
+    lost: bool = False  # its session cannot be picked up again
     kind: Literal["turn_broke"] = "turn_broke"
 
     @property
