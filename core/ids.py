@@ -1,10 +1,11 @@
-"""Identifiers. Owns: the NewTypes and the functions that spell keys. Imports: hashlib, secrets. Effects: `new_id` draws randomness."""
+"""Identifiers. Owns: the NewTypes and the functions that spell keys. Imports: hashlib, secrets, uuid. Effects: `new_id` draws randomness."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import secrets
+import uuid
 from typing import NewType
 
 ThreadKey = NewType("ThreadKey", str)  # platform:workspace/channel/root
@@ -54,6 +55,11 @@ def platform_of(key: str) -> str:
 def turn_id(loop: LoopId, number: int) -> TurnId:
     """Spell a turn's id; turns of a loop count from 1."""
     return TurnId(f"{loop}.{number}")
+
+
+def session_id(turn: TurnId, leg: int) -> str:
+    """Return the UUID of the fresh session that a leg begins, the same whenever it is asked for."""
+    return str(uuid.UUID(hex=derived("session", turn, str(leg))))
 
 
 def derived(*parts: str) -> str:

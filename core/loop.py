@@ -91,7 +91,8 @@ class Loop:
     budget_usd: float | None = None
     listen: Listen = "driver"
     with_thread: bool = True  # False: --no-context
-    base: str = ""
+    first_base: str = ""  # the commit the clone began at
+    base: str = ""  # the newest commit that landed, else the first
     branch: str = ""
     prepared: bool = False
     attempts: int = 0  # how often the folder was made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 
 from core import cards, graph, prompts
@@ -20,7 +19,7 @@ from core.events import (
     WorkStuck,
     WorkTaken,
 )  # fmt: skip
-from core.ids import derived, message_key, turn_id
+from core.ids import message_key, session_id, turn_id
 from core.loop import Input, Turn
 from core.step import messages
 from core.step.draft import Draft
@@ -50,7 +49,7 @@ def prepared(draft: Draft, event: Prepared) -> None:
     line = cards.receipt(
         len(event.messages), event.people, event.files, event.pages, event.loops, event.left_out
     )
-    loop = draft.now(prepared=True, base=event.base, branch=event.branch, receipt=line)
+    loop = draft.now(prepared=True, base=event.base, first_base=event.base, branch=event.branch, receipt=line)
     for key in event.messages:
         draft.edge(graph.loop(loop.id), "ingested", key)
     if loop.halted or not loop.live:
@@ -106,7 +105,7 @@ def start_leg(draft: Draft, prompt: str, *, resume_at_call: bool = False) -> Non
     elif loop.session:
         session, resume = loop.session, True
     else:
-        session, resume = str(uuid.UUID(hex=derived("session", turn.id, str(turn.leg)))), False
+        session, resume = session_id(turn.id, turn.leg), False
     draft.turn(session=session, state="starting")
     draft.run_leg(session=session, resume=resume, prompt=prompt)
 
@@ -237,6 +236,8 @@ def broke(draft: Draft, event: TurnBroke) -> None:
         return
     withdraw(draft)
     close_calls(draft)
+    if event.lost:
+        draft.now(session="")
     if event.stopped:
         draft.turn(state="ended")
         draft.now(status="idle", notice="stopped")

@@ -1,0 +1,267 @@
+"""The composition root: the only place that builds things. Owns: open_bridge, Bridge. Imports: everything. Effects: the whole bridge."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from adapters.agent.runner import Sessions
+from adapters.gateway.gateway import Gateway
+from adapters.git.host import GitHost
+from adapters.sandbox.bwrap import Bubblewrap
+from adapters.sandbox.host import ServiceUser
+from adapters.store.store import SqlStore
+from bridge import rules, timers
+from bridge.boxes import Boxes
+from bridge.chats import Chats
+from bridge.cli_copy import cli_copy
+from bridge.clock import SystemClock
+from bridge.closing import Closing
+from bridge.delivery import Delivery
+from bridge.dispatch import Dispatcher
+from bridge.legs import Legs
+from bridge.looks import Looks
+from bridge.memory import MemoryGuard
+from bridge.metrics import Metrics
+from bridge.perform import Performer
+from bridge.preparing import Preparing, Versions, sha256
+from bridge.reading import Reading
+from bridge.reporting import Reporting
+from bridge.supervise import Supervisor
+from bridge.works import Works
+from config.settings import Settings
+from core import effects, events
+from core.desk import House
+from core.policy import Policy
+from core.ports import Clock, Limits
+from core.redact import Redactor
+
+log = structlog.get_logger(__name__)
+DOCTRINE = Path(__file__).parent.parent / "config" / "doctrine" / "loop.md"
+CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+
+@dataclass(slots=True, kw_only=True)
+class Bridge:
+    """A bridge that stands. `claim_code` is what the console shows until somebody claimed it."""
+
+    settings: Settings
+    store: SqlStore
+    dispatcher: Dispatcher
+    performer: Performer
+    delivery: Delivery
+    chats: Chats
+    metrics: Metrics
+    claim_code: str
+    clock: Clock
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def health(self) -> dict[str, object]:
+        """Return what /healthz tells: "ok", or "degraded" with what is wrong."""
+        self.metrics.pending_events.set(self.dispatcher.pending)
+        self.metrics.pending_posts.set(self.delivery.pending)
+        self.metrics.running.set(len(self.performer.running))
+        chats = self.chats.states()
+        fine = all(state == "connected" for state in chats.values())
+        return {
+            "status": "ok" if fine else "degraded",
+            "chats": chats,
+            "pending_events": self.dispatcher.pending,
+            "pending_posts": self.delivery.pending,
+            "running_turns": len(self.performer.running),
+        }
+
+
+@asynccontextmanager
+async def open_bridge(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Bridge]:
+    """Build the bridge and go on with what a stop or a crash left; leaving stops it in reverse order.
+
+    Raises LoopbridgeError when something it needs is missing: the home, the database, a service user, the CLI.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        bridge = await _build(settings, clock, stack)
+        await bridge.dispatcher.recover()
+        await bridge.dispatcher.idle()
+        await bridge.performer.recover(await timers.last_alive(bridge.store))
+        _start_timers(bridge, await stack.enter_async_context(Supervisor(clock)))
+        await bridge.chats.start(bridge.dispatcher.emit)
+        yield bridge
+
+
+async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bridge:
+    policy = await asyncio.to_thread(rules.load, settings.home / "policy.toml")
+    store = await stack.enter_async_context(SqlStore(_database_url(settings), clock=clock))
+    base_url = await _model_url(settings, stack)
+    sandbox = Bubblewrap(user=_service_user(settings), state=settings.home)
+    git = GitHost(
+        home=settings.home,
+        sandbox=sandbox,
+        origins={name: repo.url for name, repo in settings.repos.items()},
+        clock=clock,
+    )
+    await git.sweep()
+    cli, version = await asyncio.to_thread(cli_copy, settings.home)
+    wires = _Wires()
+    key = settings.model.api_key.get_secret_value()
+    gateway = await stack.enter_async_context(
+        Gateway(
+            base_url=base_url,
+            key=key or ("rehearsal" if settings.model.rehearsal else ""),
+            auth=settings.model.auth,
+            allow=settings.egress.allow,
+            private_networks=settings.egress.private_networks,
+            owner=sandbox.owner(),
+            report=Reporting(store=store, emit=wires.emit),
+            clock=clock,
+        )
+    )
+    runner = await stack.enter_async_context(
+        Sessions(
+            idle_after=settings.agent.idle_after.total_seconds(),
+            max_idle=settings.agent.max_idle,
+            starts=settings.agent.starts,
+            tools=settings.agent.tools,
+            clock=clock,
+        )
+    )
+    supervisor = await stack.enter_async_context(Supervisor(clock))
+    chats = await stack.enter_async_context(Chats(settings=settings, clock=clock, supervisor=supervisor))
+    house, code = await _house(settings, policy, store)
+    metrics = Metrics()
+    limits = _limits(settings)
+    loops = settings.home / "loops"
+    boxes = Boxes(sandbox=sandbox, git=git, cli=cli, limits=limits)
+    guard = MemoryGuard(limits.memory_bytes)
+    supervisor.keep("memory", guard.watchdog.run)
+    doctrine = await asyncio.to_thread(DOCTRINE.read_text, encoding="utf-8")
+    legs = Legs(
+        loops=loops, store=store, gateway=gateway, runner=runner, clock=clock, emit=wires.emit, doctrine=doctrine,
+        model=settings.model.name, park_after=settings.asks.park_after.total_seconds(), guard=guard,
+    )  # fmt: skip
+    works = Works(loops=loops, store=store, git=git, boxes=boxes, clock=clock, emit=wires.emit)
+    preparing = Preparing(
+        loops=loops, store=store, git=git, sandbox=sandbox, gateway=gateway, runner=runner, boxes=boxes, clock=clock, emit=wires.emit,
+        versions=Versions(doctrine=sha256(doctrine), policy=sha256(repr(policy)), cli=version), first_leg=legs.first,
+    )  # fmt: skip
+    looks = Looks(store=store, works=works, clock=clock, repos=house.repos)
+    delivery = Delivery(
+        store=store,
+        chats=chats.connected,
+        clock=clock,
+        answer=looks,
+        supervisor=supervisor,
+        clean=Redactor([key, house.secret]).message,
+    )
+    performer = Performer(
+        store=store,
+        delivery=delivery,
+        legs=legs,
+        others={
+            effects.Prepare: preparing,
+            effects.TakeWork: works,
+            effects.CloseLoop: Closing(loops=loops, runner=runner, gateway=gateway),
+            effects.ReadThread: Reading(chats=chats.connected, clock=clock, emit=wires.emit),
+        },
+        clock=clock,
+        supervisor=supervisor,
+    )
+    dispatcher = Dispatcher(store=store, house=house, clock=clock, take=performer.take, seen=metrics.seen)
+    stack.push_async_callback(dispatcher.close)
+    wires.dispatcher = dispatcher
+    return Bridge(
+        settings=settings, store=store, dispatcher=dispatcher, performer=performer, delivery=delivery, chats=chats, metrics=metrics,
+        claim_code=code, clock=clock,
+    )  # fmt: skip
+
+
+class _Wires:
+    """Lets what is built first speak to what is built last."""
+
+    dispatcher: Dispatcher
+
+    async def emit(self, event: events.Event) -> None:
+        await self.dispatcher.emit(event)
+
+
+def _start_timers(bridge: Bridge, supervisor: Supervisor) -> None:
+    ticking = timers.Timers(
+        store=bridge.store,
+        clock=bridge.clock,
+        emit=bridge.dispatcher.emit,
+        running=bridge.performer.running.values,
+    )
+    supervisor.keep("asks", ticking.asks)
+    supervisor.keep("pulses", ticking.pulses)
+    supervisor.keep("sign of life", ticking.sign_of_life)
+
+
+def _database_url(settings: Settings) -> str:
+    return settings.database.url.get_secret_value() or f"sqlite:///{settings.home / 'bridge.db'}"
+
+
+def _service_user(settings: Settings) -> ServiceUser | None:
+    return ServiceUser.named(settings.sandbox.user) if os.geteuid() == 0 else None
+
+
+def _limits(settings: Settings) -> Limits:
+    box = settings.sandbox
+    return Limits(
+        processes=box.processes,
+        open_files=box.open_files,
+        file_bytes=box.file,
+        data_bytes=box.process_memory,
+        memory_bytes=box.memory,
+        tmp_bytes=box.tmp,
+    )
+
+
+async def _model_url(settings: Settings, stack: AsyncExitStack) -> str:
+    """Return where the model answers; with a rehearsal script the bridge answers for it itself."""
+    if settings.model.rehearsal is None:
+        return settings.model.base_url
+    from adapters.rehearsal import script, server
+
+    words = await asyncio.to_thread(script.load, settings.home / settings.model.rehearsal)
+    rehearsal = await stack.enter_async_context(server.Rehearsal(words, key="rehearsal"))
+    return rehearsal.base_url
+
+
+async def _house(settings: Settings, policy: Policy, store: SqlStore) -> tuple[House, str]:
+    secret = await _kept(store, "secret", partial(secrets.token_hex, 16))
+    code = await _kept(store, "claim_code", _new_code)
+    if (await store.people()).claimed:
+        code = ""
+    house = House(
+        policy=policy,
+        secret=secret,
+        claim_code=code,
+        repos=tuple(sorted(settings.repos)),
+        default_repo=settings.defaults.repo,
+        model=settings.model.name,
+        budget_usd=settings.defaults.budget_usd,
+        ask_expires=settings.asks.expires,
+        ask_reminds=settings.asks.reminds,
+    )
+    return house, code
+
+
+async def _kept(store: SqlStore, name: str, make: Callable[[], str]) -> str:
+    value = await store.kept(name)
+    if value is None:
+        value = make()
+        await store.keep(name, value)
+    return value
+
+
+def _new_code() -> str:
+    letters = [secrets.choice(CODE_LETTERS) for _ in range(8)]
+    return "".join(letters[:4]) + "-" + "".join(letters[4:])

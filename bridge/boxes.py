@@ -1,0 +1,76 @@
+"""What a loop's boxes see. Owns: Boxes. Imports: core, adapters.agent.managed (texts only). Effects: none but writing the launcher.
+
+Two kinds: the agent's box (the clone, the CLI, the two sockets) and the git box (the clone and its mirror: no way out at all).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adapters.agent import managed
+from bridge.folders import LoopFolder
+from core.loop import Loop
+from core.ports import Bind, Box, Git, Limits, Sandbox
+
+WORKDIR, HOME, CLI = "/loop/workdir", "/home/loop", "/opt/claude"
+MODEL, EGRESS = "/run/model.sock", "/run/egress.sock"
+PROXY = "http://127.0.0.1:3128"
+# Tools speak to a proxy on loopback inside the box; socat carries that to the socket of the egress gate. The CLI itself needs none of it.
+ENTER = (
+    "/bin/sh",
+    "-c",
+    f'socat TCP-LISTEN:3128,bind=127.0.0.1,fork,reuseaddr UNIX-CONNECT:{EGRESS} </dev/null >/dev/null 2>&1 & exec "$0" "$@"',
+    CLI,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boxes:
+    """Composes boxes from a loop and its folder."""
+
+    sandbox: Sandbox
+    git: Git
+    cli: Path
+    limits: Limits
+
+    def agent(self, loop: Loop, folder: LoopFolder) -> Box:
+        """Return the box the agent works in."""
+        plain = self.clone(loop, folder)
+        proxy = {name: PROXY for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")}
+        return replace(
+            plain,
+            binds=(
+                *plain.binds,
+                Bind(source=self.cli, dest=CLI),
+                Bind(source=folder.home, dest=HOME, writable=True),
+                Bind(source=folder.outbox, dest="/loop/outbox", writable=True),
+                Bind(source=folder.inbox, dest="/loop/inbox"),
+                Bind(source=folder.capsule, dest="/loop/capsule"),
+                Bind(source=folder.model_socket, dest=MODEL),
+                Bind(source=folder.egress_socket, dest=EGRESS),
+            ),
+            files={**plain.files, managed.SETTINGS_PATH: managed.settings()},
+            env={
+                **managed.environment(home=HOME, model_socket=MODEL),
+                **proxy,
+                "NO_PROXY": "localhost,127.0.0.1",
+                "no_proxy": "localhost,127.0.0.1",
+            },
+        )
+
+    def clone(self, loop: Loop, folder: LoopFolder) -> Box:
+        """Return the box in which git looks at the loop's clone: no socket, no CLI, no way out."""
+        mirror = (
+            (Bind(source=self.git.mirror(loop.repo), dest=f"/mirror/{loop.repo}.git"),) if loop.repo else ()
+        )
+        return Box(
+            name=f"loop-{loop.handle}",
+            cwd=WORKDIR,
+            binds=(Bind(source=folder.workdir, dest=WORKDIR, writable=True), *mirror),
+            limits=self.limits,
+        )
+
+    def write_launcher(self, loop: Loop, folder: LoopFolder) -> None:
+        """Write the file that the agent's SDK runs as its CLI."""
+        self.sandbox.write_launcher(self.agent(loop, folder), ENTER, folder.launcher)

@@ -1,0 +1,27 @@
+"""Putting a loop away. Owns: Closing. Imports: core, bridge.folders. Effects: ends its process, closes its sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.folders import LoopFolder
+from core.effects import CloseLoop
+from core.ports import AgentRunner, Gateway
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """Carries out CloseLoop. The clone, the capsule and the lock stay; an archived loop's own home goes."""
+
+    loops: Path
+    runner: AgentRunner
+    gateway: Gateway
+
+    async def __call__(self, effect: CloseLoop) -> None:
+        """End what lives of the loop."""
+        await self.runner.close(effect.loop)
+        await self.gateway.close(effect.loop)
+        if effect.archive:
+            await asyncio.to_thread(LoopFolder.of(self.loops, effect.loop).remove_home)

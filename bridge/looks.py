@@ -1,0 +1,94 @@
+"""Questions answered from what is stored. Owns: Looks. Imports: core, bridge.works. Effects: reads the store and clones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.works import Works
+from core import cards, graph, reports, wording
+from core.effects import Look
+from core.errors import LoopbridgeError
+from core.loop import Loop
+from core.message import Message
+from core.ports import Clock, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """Carries out Look."""
+
+    store: Store
+    works: Works
+    clock: Clock
+    repos: tuple[str, ...]
+
+    async def __call__(self, effect: Look) -> Message:
+        """Return the answer as a message; what cannot be answered says so."""
+        loop = await self.store.loop(effect.loop) if effect.loop else None
+        try:
+            return await self._answer(effect, loop)
+        except LoopbridgeError as exc:
+            return cards.error(f"This could not be looked up: {exc}.", exc.remedy)
+
+    async def _answer(self, effect: Look, loop: Loop | None) -> Message:
+        match effect.what:
+            case "why":
+                return await self._why(effect.argument.strip())
+            case "list":
+                return await self._list(effect)
+            case "usage":
+                here = await self.store.spent(loop=loop.id) if loop else (0.0, 0)
+                return reports.usage(loop, here=here, all_loops=await self.store.spent())
+            case "people":
+                return reports.people(await self.store.people())
+        if loop is None:
+            return cards.error("This thread has no loop.", "`/loop list` shows where the loops are.")
+        match effect.what:
+            case "diff":
+                return reports.diff(loop, await self.works.diff(loop))
+            case "files":
+                return reports.files(loop, await self.works.diff(loop))
+            case "context":
+                walk = await self.store.walk(graph.loop(loop.id), depth=1)
+                keys = {
+                    edge.dst
+                    for edge in walk.edges
+                    if edge.kind == "ingested" and edge.src == graph.loop(loop.id)
+                }
+                return reports.context(
+                    loop,
+                    sorted(
+                        (node for node in walk.nodes if node.key in keys),
+                        key=lambda node: (node.at, node.key),
+                    ),
+                )
+            case _:
+                return reports.steps(loop)
+
+    async def _list(self, effect: Look) -> Message:
+        everything = effect.argument == "all"
+        found = await self.store.loops(live_only=not everything, limit=30)
+        if effect.argument == "mine":
+            member = (await self.store.people()).of(effect.to)
+            found = [loop for loop in found if member and loop.driver == member.id]
+        return reports.loops(found, mine="mine" if effect.argument == "mine" else "", at=self.clock.now())
+
+    async def _why(self, sha: str) -> Message:
+        if not sha or not all(char in "0123456789abcdef" for char in sha.lower()) or len(sha) < 4:
+            return cards.error(
+                "Which commit?", "`/loop why 3f2a91c`, with four characters of its id or more."
+            )
+        found = [
+            node
+            for repo in self.repos
+            for node in await self.store.find_nodes(
+                kind="commit", prefix=graph.commit(repo, sha.lower()), limit=2
+            )
+        ]
+        if not found:
+            return cards.error(
+                f"No loop here made a commit {wording.code(sha, 40)}.",
+                "`/loop list all` shows the loops there were.",
+            )
+        walk = await self.store.walk(found[0].key, depth=4)
+        return reports.why(found[0], {node.key: node for node in walk.nodes}, walk.edges)

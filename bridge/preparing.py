@@ -1,0 +1,153 @@
+"""Making a loop's folder. Owns: Preparing. Imports: core, bridge. Effects: mirror, clone, capsule, lock, launcher, sockets.
+
+Idempotent: a crash in the middle leaves what the next try completes. The session's process starts while the clone is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from bridge.boxes import Boxes
+from bridge.folders import LoopFolder
+from core import assemble, events, lock
+from core.effects import Prepare
+from core.errors import LoopbridgeError
+from core.loop import Loop
+from core.ports import AgentRunner, Clock, Emit, Gateway, Git, Leg, Sandbox, Store
+
+log = structlog.get_logger(__name__)
+THREAD_READ = 2_000  # messages looked at for a capsule
+CAPSULE_TOKENS = 24_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versions:
+    """What the lock says of the bridge itself."""
+
+    doctrine: str
+    policy: str
+    cli: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparing:
+    """Carries out Prepare."""
+
+    loops: Path
+    store: Store
+    git: Git
+    sandbox: Sandbox
+    gateway: Gateway
+    runner: AgentRunner
+    boxes: Boxes
+    clock: Clock
+    emit: Emit
+    versions: Versions
+    first_leg: Callable[[Loop, LoopFolder], Leg]
+
+    async def __call__(self, effect: Prepare) -> None:
+        """Make the folder and say Prepared, or say PrepareFailed with what to do."""
+        loop = await self.store.loop(effect.loop)
+        if loop is None or loop.prepared:
+            return
+        try:
+            await self._make(loop, effect)
+        except (LoopbridgeError, OSError) as exc:
+            log.warning("loop.prepare_failed", loop=loop.handle, why=str(exc))
+            remedy = (
+                getattr(exc, "remedy", "")
+                or "Press Retry; if it fails again, an admin can run `loopbridge doctor`."
+            )
+            await self.emit(
+                events.PrepareFailed(
+                    lane=loop.thread,
+                    at=self.clock.now(),
+                    loop=loop.id,
+                    what=f"The workdir could not be made: {exc}.",
+                    remedy=remedy,
+                    attempt=effect.attempt,
+                )
+            )
+
+    async def _make(self, loop: Loop, effect: Prepare) -> None:
+        folder = LoopFolder.of(self.loops, loop.id)
+        await asyncio.to_thread(folder.make, self.sandbox.owner())
+        base = ""
+        if loop.repo:
+            base = await self.git.sync(loop.repo)
+            if loop.branch_from:
+                base = await self.git.resolve(loop.repo, loop.branch_from)
+        await open_gateway(self.gateway, loop, folder)
+        await asyncio.to_thread(self.boxes.write_launcher, loop, folder)
+        warming = asyncio.create_task(self.runner.prewarm(self.first_leg(loop, folder)))
+        try:
+            async with asyncio.TaskGroup() as group:
+                given = group.create_task(self._capsule(loop, folder))
+                if loop.repo:
+                    group.create_task(
+                        self.git.clone(loop.repo, base, loop.work_branch, self.boxes.clone(loop, folder))
+                    )
+        except* LoopbridgeError as group_error:
+            warming.cancel()
+            raise group_error.exceptions[0] from None
+        capsule = given.result()
+        await asyncio.to_thread(folder.write, folder.lock, self._lock(loop, base, capsule).to_json())
+        await self.emit(
+            events.Prepared(
+                lane=loop.thread,
+                at=self.clock.now(),
+                loop=loop.id,
+                base=base,
+                branch=loop.work_branch if loop.repo else "",
+                digest=capsule.digest,
+                attempt=effect.attempt,
+                messages=capsule.keys,
+                people=capsule.people,
+                left_out=capsule.left_out,
+            )
+        )
+        await asyncio.gather(warming, return_exceptions=True)
+
+    async def _capsule(self, loop: Loop, folder: LoopFolder) -> assemble.Capsule:
+        notes = [loop.thread_note] if loop.thread_note else []
+        messages, total = (
+            await self.store.thread_messages(loop.thread, limit=THREAD_READ) if loop.with_thread else ((), 0)
+        )
+        capsule = await asyncio.to_thread(
+            assemble.assemble, messages, total=total, budget_tokens=CAPSULE_TOKENS, notes=notes
+        )
+        await asyncio.to_thread(folder.write, folder.thread, capsule.text)
+        return capsule
+
+    def _lock(self, loop: Loop, base: str, capsule: assemble.Capsule) -> lock.Lock:
+        return lock.Lock(
+            loop=loop.id,
+            repo=loop.repo,
+            base=base,
+            branch=loop.work_branch,
+            capsule=capsule.digest,
+            doctrine=self.versions.doctrine,
+            policy=self.versions.policy,
+            cli=self.versions.cli,
+            sandbox=self.sandbox.name,
+            model=loop.model,
+        )
+
+
+async def open_gateway(gateway: Gateway, loop: Loop, folder: LoopFolder) -> None:
+    """Open the loop's two sockets with what its budget still allows."""
+    left = None if loop.budget_usd is None else max(0.0, loop.budget_usd - loop.spent_usd)
+    await gateway.open(
+        loop.id, model_socket=folder.model_socket, egress_socket=folder.egress_socket, budget_usd=left
+    )
+
+
+def sha256(text: str) -> str:
+    """Return the SHA-256 (hex) of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
