@@ -1,4 +1,4 @@
-"""What a request may ask of the model's side. Owns: objection. Imports: json. Effects: none.
+"""What a request may ask of the model's side. Owns: Judged, judge. Imports: json. Effects: none.
 
 The model's side can reach the internet by itself: it opens URLs in images and documents, connects to MCP servers, fetches pages.
 Each of these would carry data past the egress allowlist, so a request that names one is refused before it leaves.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 _INLINE = frozenset({"base64", "text", "content"})
@@ -18,16 +19,28 @@ class _Twice(ValueError):
     """A key stands twice in one object: two readers could see two requests."""
 
 
-def objection(raw: bytes) -> str:
-    """Return why this request body may not be sent, as a sentence, or ""."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The model that a request names, and why it may not be sent: a sentence, or ""."""
+
+    model: str = ""
+    why: str = ""
+
+
+def judge(raw: bytes) -> Judged:
+    """Read a request's body and say whether it may be sent."""
     try:
         body = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
     except _Twice:
-        return "The request repeats a key."
+        return Judged(why="The request repeats a key.")
     except (ValueError, RecursionError):
-        return "The request is not valid JSON."
+        return Judged(why="The request is not valid JSON.")
     if not isinstance(body, dict):
-        return "The request is not a JSON object."
+        return Judged(why="The request is not a JSON object.")
+    return Judged(model=str(body.get("model", ""))[:100], why=_objection(body))
+
+
+def _objection(body: Mapping[str, Any]) -> str:
     if body.get("mcp_servers"):
         return "Remote MCP servers cannot be used from a loop; run the server inside it instead."
     if any(str(tool.get("type", "")).startswith("web_fetch") for tool in _objects(body.get("tools"))):

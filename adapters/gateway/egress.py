@@ -47,9 +47,7 @@ class Policy:
 class _Denied(Exception):
     """The request ends here, with this HTTP status; `wanted` is where it was to go, when that could be read."""
 
-    def __init__(
-        self, why: str, *, status: str = "403 Forbidden", wanted: host.Authority | None = None
-    ) -> None:
+    def __init__(self, why: str, *, status: int = 403, wanted: host.Authority | None = None) -> None:
         super().__init__(why)
         self.status = status
         self.wanted = wanted
@@ -106,12 +104,10 @@ class EgressDoor:
             async with asyncio.timeout(self._policy.head_timeout):
                 head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.LimitOverrunError as exc:
-            raise _Denied(
-                "the request's head is too long", status="431 Request Header Fields Too Large"
-            ) from exc
+            raise _Denied("the request's head is too long", status=431) from exc
         words = head.partition(b"\r\n")[0].split(b" ")
         if len(words) != 3 or words[2] not in {b"HTTP/1.1", b"HTTP/1.0"}:
-            raise _Denied("the request is malformed", status="400 Bad Request")
+            raise _Denied("the request is malformed", status=400)
         if words[0] != b"CONNECT":
             raise _Denied("plain HTTP is not carried; use https:// instead", wanted=_plain(words[1]))
         try:
@@ -131,7 +127,7 @@ class EgressDoor:
                     [wanted.host] if wanted.address else await self._policy.resolve(wanted.host, wanted.port)
                 )
         except (OSError, TimeoutError) as exc:
-            raise _Denied("its name cannot be resolved now", status="502 Bad Gateway", wanted=wanted) from exc
+            raise _Denied("its name cannot be resolved now", status=502, wanted=wanted) from exc
         # One bad address spoils the lot: a name that mixes public and private ones is steering, not balancing.
         for text in found:
             if why := self._objection(text):
@@ -144,7 +140,7 @@ class EgressDoor:
                 log.info(
                     "egress.dial_failed", extra={"loop": self._loop, "host": wanted.host, "address": text}
                 )
-        raise _Denied("it does not answer now", status="502 Bad Gateway", wanted=wanted)
+        raise _Denied("it does not answer now", status=502, wanted=wanted)
 
     def _objection(self, text: str) -> str:
         try:
@@ -234,7 +230,8 @@ def is_own(address: host.Address) -> bool:
 async def _answer(writer: asyncio.StreamWriter, denied: _Denied) -> None:
     place = f"{denied.wanted.host}:{denied.wanted.port}" if denied.wanted else "This request"
     text = f"Loopbridge: {place} was refused: {denied}\n".encode()
-    head = f"HTTP/1.1 {denied.status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(text)}\r\n"
+    # Many tools show nothing of a refused CONNECT but the words beside its number.
+    head = f"HTTP/1.1 {denied.status} Loopbridge: {_printable(str(denied))}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(text)}\r\n"
     with suppress(OSError):
         writer.write(head.encode() + b"Connection: close\r\n\r\n" + text)
         await writer.drain()
@@ -256,4 +253,4 @@ def _plain(target: bytes) -> host.Authority | None:
 
 
 def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)
+    return "".join(char if char.isascii() and char.isprintable() else "?" for char in text)

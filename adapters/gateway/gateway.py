@@ -142,7 +142,9 @@ class Gateway:
             bound.append(await asyncio.to_thread(sockets.bind, paths[0], self._owner))
             bound.append(await asyncio.to_thread(sockets.bind, paths[1], self._owner))
         except errors.LoopbridgeError:
-            await asyncio.to_thread(_unbind, bound)
+            await asyncio.to_thread(_unlink, bound)
+            for one in bound:
+                one.sock.close()
             raise
         asyncio_loop = asyncio.get_running_loop()
         servers = (
@@ -152,12 +154,16 @@ class Gateway:
         return _Open(model=door, egress=out, http=http, servers=servers, bound=tuple(bound))
 
     async def _drop(self, there: _Open) -> None:
+        await there.model.stop()
+        await there.egress.stop()
+        # Whoever connected a moment ago is let in and turned away first: asyncio leaks a connection that it has accepted
+        # when the server closes under it. With the files gone nobody else can come.
+        await asyncio.to_thread(_unlink, there.bound)
+        for _ in range(2):
+            await asyncio.sleep(0)
         for server in there.servers:
             server.close()
-        await there.model.stop()
         await there.http.shutdown(_GRACE)
-        await there.egress.stop()
-        await asyncio.to_thread(_unbind, there.bound)
 
 
 def _protocol(door: model.ModelDoor, http: web.Server) -> asyncio.Protocol:
@@ -176,10 +182,9 @@ def _stands_at(bound: Sequence[sockets.Bound], paths: Sequence[Path]) -> bool:
     return [one.path for one in bound] == list(paths) and all(sockets.stands(one) for one in bound)
 
 
-def _unbind(bound: Sequence[sockets.Bound]) -> None:
+def _unlink(bound: Sequence[sockets.Bound]) -> None:
     for one in bound:
         sockets.remove(one)
-        one.sock.close()
 
 
 def _network(text: str) -> host.Network:

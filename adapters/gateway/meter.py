@@ -56,10 +56,10 @@ def cost(usage: Usage, table: Mapping[str, prices.Price]) -> float:
 
 
 class Meter:
-    """Feed it the answer's bytes in any pieces; then ask for `usage` (None: nothing was used) and `error`."""
+    """Tell it the answer's kind, feed it the bytes in any pieces; `finish` gives the counts, `error` what went wrong."""
 
-    def __init__(self, content_type: str) -> None:
-        self._stream = content_type.strip().lower().startswith("text/event-stream")
+    def __init__(self) -> None:
+        self._stream = False
         self._buffer = bytearray()
         self._skipping = False
         self._delta_bytes = 0
@@ -68,6 +68,21 @@ class Meter:
         self._ended = False
         self.error = ""  # the type of an error told inside the stream, such as overloaded_error
         self.error_message = ""
+        self.request = ""  # the far side's id of the request
+
+    def begin(self, content_type: str) -> None:
+        """Take note of what kind of answer follows."""
+        self._stream = content_type.strip().lower().startswith("text/event-stream")
+
+    def abandon(self, model: str, sent: int) -> None:
+        """Count a request of `sent` bytes whose client left before the far side said what it used.
+
+        It is paid for all the same. A session sends mostly what is cached already, so all of it counts as that.
+        """
+        if not self._seen:
+            self._seen = self._ended = True
+            self._usage.model = model
+            self._usage.cache_read_tokens = sent // _BYTES_PER_TOKEN
 
     def feed(self, chunk: bytes) -> None:
         """Look at the next piece."""

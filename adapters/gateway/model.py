@@ -104,11 +104,12 @@ class ModelDoor:
             sent = await _read(request)
             if sent is None:
                 return _error(413, "request_too_large", f"The request is larger than {MAX_BODY >> 20} MB.")
-            if why := await self._judge(sent):
-                log.warning("gateway.body_refused", extra={"loop": self._loop, "why": why})
-                return _error(400, "invalid_request_error", why)
+            judged = await self._judge(sent)
+            if judged.why:
+                log.warning("gateway.body_refused", extra={"loop": self._loop, "why": judged.why})
+                return _error(400, "invalid_request_error", judged.why)
             try:
-                return await self._forward(request, sent)
+                return await self._forward(request, sent, judged.model)
             except Broke as broke:
                 self._refused(0, str(broke))
                 return _error(
@@ -120,26 +121,35 @@ class ModelDoor:
     def _over_budget(self) -> web.Response | None:
         if self._budget is None or self._spent < self._budget:
             return None
-        why = f"The loop's budget of ${self._budget:.2f} is spent. Its work is kept; raise the budget in the thread to go on."
-        self._refused(400, why)
-        return _error(400, "invalid_request_error", why)
+        why = "The loop's budget is spent. Its work is kept; raise the budget in the thread to go on."
+        self._refused(402, why)
+        # Seen with the CLI: a 402 ends the turn at once with this text; a 400 is sent six times over, a 403 reads like a bad key.
+        return _error(402, "billing_error", why)
 
-    async def _judge(self, sent: bytes) -> str:
+    async def _judge(self, sent: bytes) -> body.Judged:
         if len(sent) < _BIG:
-            return body.objection(sent)
+            return body.judge(sent)
         async with self._terms.parsing:
-            return await asyncio.to_thread(body.objection, sent)
+            return await asyncio.to_thread(body.judge, sent)
 
-    async def _forward(self, request: web.BaseRequest, sent: bytes) -> web.StreamResponse:
+    async def _forward(self, request: web.BaseRequest, sent: bytes, named: str) -> web.StreamResponse:
         first_byte = self._terms.first_byte
-        async with self._upstream.post(
-            request.raw_path, request.headers, sent, first_byte=first_byte
-        ) as answer:
-            if 300 <= answer.status < 400:
-                raise Broke("the model's side answered with a redirect; its base URL needs correcting")
-            if answer.status >= 400:
-                return await self._pass_error(answer)
-            return await self._pass_answer(request, answer)
+        counter = meter.Meter()
+        try:
+            async with self._upstream.post(
+                request.raw_path, request.headers, sent, first_byte=first_byte
+            ) as answer:
+                if 300 <= answer.status < 400:
+                    raise Broke("the model's side answered with a redirect; its base URL needs correcting")
+                if answer.status >= 400:
+                    return await self._pass_error(answer)
+                return await self._pass_answer(request, answer, counter)
+        except asyncio.CancelledError:
+            if not request.path.endswith("count_tokens"):
+                counter.abandon(named, len(sent))
+            raise
+        finally:
+            self._settle(counter)
 
     async def _pass_error(self, answer: aiohttp.ClientResponse) -> web.Response:
         raw = b""
@@ -151,10 +161,11 @@ class ModelDoor:
         return web.Response(status=answer.status, body=text.encode(), headers=headers)
 
     async def _pass_answer(
-        self, request: web.BaseRequest, answer: aiohttp.ClientResponse
+        self, request: web.BaseRequest, answer: aiohttp.ClientResponse, counter: meter.Meter
     ) -> web.StreamResponse:
         """Pass bytes on as they come. Once the answer has begun, trouble can only be told by cutting it off."""
-        counter = meter.Meter(answer.headers.get("Content-Type", ""))
+        counter.begin(answer.headers.get("Content-Type", ""))
+        counter.request = answer.headers.get("request-id", "")
         redactor = self._upstream.redactor()
         try:
             chunk = await self._upstream.read(answer, self._terms.first_byte)
@@ -174,11 +185,9 @@ class ModelDoor:
         except (ConnectionError, TimeoutError):
             log.info("gateway.client_gone", extra={"loop": self._loop})
             _cut(request)
-        finally:
-            self._settle(counter, answer.headers.get("request-id", ""))
         return out
 
-    def _settle(self, counter: meter.Meter, request: str) -> None:
+    def _settle(self, counter: meter.Meter) -> None:
         usage = counter.finish()
         if counter.error:
             self._refused(
@@ -191,7 +200,7 @@ class ModelDoor:
         self._terms.put(
             ports.Metered(
                 loop=self._loop,
-                request=self._upstream.clean(request or usage.message or ids.new_id(), limit=100),
+                request=self._upstream.clean(counter.request or usage.message or ids.new_id(), limit=100),
                 model=self._upstream.clean(usage.model, limit=100),
                 input_tokens=usage.input_tokens,
                 output_tokens=usage.output_tokens,

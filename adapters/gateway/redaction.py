@@ -58,7 +58,9 @@ def _forms(secret: str) -> tuple[bytes, ...]:
 
 def _overlap(data: bytes, form: bytes) -> int:
     """Return how many of the last bytes of `data` are the beginning of `form`."""
-    for size in range(min(len(data), len(form) - 1), 0, -1):
-        if data.endswith(form[:size]):
-            return size
+    at = max(0, len(data) - len(form) + 1)
+    while (at := data.find(form[:1], at)) >= 0:
+        if form.startswith(data[at:]):
+            return len(data) - at
+        at += 1
     return 0

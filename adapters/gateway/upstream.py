@@ -25,7 +25,8 @@ CONNECT_TIMEOUT = 15.0
 KEEP_ALIVE = 30.0
 
 _FORWARD = re.compile(
-    r"accept|content-type|user-agent|x-app|anthropic-(?:version|beta|dangerous-direct-browser-access)|x-stainless-[a-z-]+"
+    r"accept|content-type|user-agent|x-app|x-client-request-id|x-stainless-[a-z-]+|x-claude-code-[a-z-]+"
+    r"|anthropic-(?:version|beta|dangerous-direct-browser-access)"
 )
 _RETURN = re.compile(
     r"content-type|request-id|retry-after|retry-after-ms|x-should-retry|anthropic-ratelimit-[a-z-]+"

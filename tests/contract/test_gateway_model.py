@@ -138,6 +138,23 @@ async def test_a_client_that_goes_away_ends_the_work_upstream_and_pays_for_what_
     assert report.input_tokens == 100
 
 
+async def test_a_client_that_leaves_before_the_first_byte_pays_an_estimate() -> None:
+    async def silent(request: web.BaseRequest) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    async with rigged(silent) as rig:
+        asking = asyncio.create_task(rig.post().__aenter__())
+        await until(lambda: bool(rig.far.seen))
+        asking.cancel()
+        report = (await rig.until(1))[0]
+        async with asyncio.timeout(5):
+            await rig.far.gone.wait()
+    assert isinstance(report, ports.Metered)
+    assert (report.model, report.output_tokens) == ("claude-sonnet-5-5", 0)
+    assert report.cache_read_tokens > 0
+
+
 async def test_the_connection_upstream_is_kept() -> None:
     async with rigged() as rig:
         for _ in range(5):
@@ -148,11 +165,11 @@ async def test_the_connection_upstream_is_kept() -> None:
 
 async def test_a_spent_budget_closes_the_door_until_more_is_granted() -> None:
     async with rigged(budget=0.0005) as rig:
-        for expected in (200, 200, 400):
+        for expected in (200, 200, 402):
             async with rig.post() as answer:
                 assert answer.status == expected
                 text = await answer.text()
-        assert "budget of $0.00 is spent" in text
+        assert "budget is spent" in text
         assert len(rig.far.seen) == 2
         await rig.open(1.0)
         async with rig.post() as answer:

@@ -30,6 +30,16 @@ TEXT = {
 END = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 77}}
 
 
+def counting(content_type: str) -> meter.Meter:
+    counter = meter.Meter()
+    counter.begin(content_type)
+    return counter
+
+
+def verdict(raw: bytes) -> str:
+    return body.judge(raw).why
+
+
 def sse(*events: Mapping[str, object], newline: str = "\n") -> bytes:
     return "".join(
         f"event: {e['type']}{newline}data: {json.dumps(e)}{newline}{newline}" for e in events
@@ -40,7 +50,7 @@ def sse(*events: Mapping[str, object], newline: str = "\n") -> bytes:
 @pytest.mark.parametrize("size", [1, 2, 7, 64, 100_000])
 def test_usage_is_read_from_a_stream_in_any_pieces(size: int, newline: str) -> None:
     stream = sse(START, TEXT, END, newline=newline)
-    counter = meter.Meter("text/event-stream; charset=utf-8")
+    counter = counting("text/event-stream; charset=utf-8")
     for at in range(0, len(stream), size):
         counter.feed(stream[at : at + size])
     usage = counter.finish()
@@ -56,7 +66,7 @@ def test_usage_is_read_from_a_stream_in_any_pieces(size: int, newline: str) -> N
 
 
 def test_a_cut_stream_has_its_output_estimated() -> None:
-    counter = meter.Meter("text/event-stream")
+    counter = counting("text/event-stream")
     counter.feed(sse(START, TEXT, TEXT))
     usage = counter.finish()
     assert usage is not None
@@ -64,7 +74,7 @@ def test_a_cut_stream_has_its_output_estimated() -> None:
 
 
 def test_usage_is_read_from_json() -> None:
-    counter = meter.Meter("application/json")
+    counter = counting("application/json")
     raw = json.dumps({**MESSAGE, "type": "message"}).encode()
     counter.feed(raw[:20])
     counter.feed(raw[20:])
@@ -85,13 +95,13 @@ def test_usage_is_read_from_json() -> None:
 )
 def test_what_cannot_be_read_counts_as_nothing(raw: bytes) -> None:
     for kind in ("text/event-stream", "application/json"):
-        counter = meter.Meter(kind)
+        counter = counting(kind)
         counter.feed(raw)
         assert counter.finish() is None
 
 
 def test_hostile_counts_cannot_lower_the_sum() -> None:
-    counter = meter.Meter("text/event-stream")
+    counter = counting("text/event-stream")
     counter.feed(
         sse(
             START,
@@ -107,7 +117,7 @@ def test_hostile_counts_cannot_lower_the_sum() -> None:
 
 
 def test_a_line_without_end_is_not_kept() -> None:
-    counter = meter.Meter("text/event-stream")
+    counter = counting("text/event-stream")
     for _ in range(40):
         counter.feed(b"x" * 100_000)
     counter.feed(b"\n" + sse(START))
@@ -117,10 +127,25 @@ def test_a_line_without_end_is_not_kept() -> None:
 
 
 def test_an_error_told_in_the_stream_is_noticed() -> None:
-    counter = meter.Meter("text/event-stream")
+    counter = counting("text/event-stream")
     counter.feed(sse({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}))
     assert counter.finish() is None
     assert (counter.error, counter.error_message) == ("overloaded_error", "Overloaded")
+
+
+def test_an_abandoned_request_is_estimated_once() -> None:
+    counter = meter.Meter()
+    counter.abandon("claude-opus-5-5", 4000)
+    usage = counter.finish()
+    assert usage is not None
+    assert (usage.model, usage.cache_read_tokens, usage.output_tokens) == ("claude-opus-5-5", 1000, 0)
+    counter = counting("text/event-stream")
+    counter.feed(sse(START))
+    counter.abandon("claude-opus-5-5", 4000)
+    usage = counter.finish()
+    assert usage is not None
+    assert (usage.input_tokens, usage.cache_read_tokens) == (10, 1000)
+    assert usage.message == "msg_1"
 
 
 @pytest.mark.parametrize(
@@ -198,11 +223,8 @@ def test_ordinary_requests_pass() -> None:
         "content": [inline, {"type": "text", "text": '"source":{"type":"url"}'}],
     }
     tools = [{"type": "web_search_20250305", "name": "web_search"}, {"name": "Bash", "input_schema": {}}]
-    assert (
-        body.objection(messages(inline, call, result, tools=tools, system=[{"type": "text", "text": "hi"}]))
-        == ""
-    )
-    assert body.objection(b'{"messages":[{"role":"user","content":"hi"}]}') == ""
+    assert verdict(messages(inline, call, result, tools=tools, system=[{"type": "text", "text": "hi"}])) == ""
+    assert verdict(b'{"messages":[{"role":"user","content":"hi"}]}') == ""
 
 
 URL = {"type": "url", "url": "https://evil.example/?secret"}
@@ -233,11 +255,11 @@ URL = {"type": "url", "url": "https://evil.example/?secret"}
     ],
 )
 def test_a_request_that_reaches_out_on_the_far_side_is_refused(raw: bytes) -> None:
-    assert body.objection(raw)
+    assert verdict(raw)
 
 
 def test_nesting_without_end_is_refused() -> None:
     block: dict[str, object] = {"type": "text", "text": "x"}
     for _ in range(20):
         block = {"type": "tool_result", "tool_use_id": "t", "content": [block]}
-    assert body.objection(messages(block))
+    assert verdict(messages(block))
