@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -214,3 +218,30 @@ async def test_a_port_that_is_taken_is_said() -> None:
         with pytest.raises(Unavailable, match=str(port)):
             async with Rehearsal(FAULTS, port=port):
                 pass
+
+
+async def test_it_runs_by_hand(tmp_path: Path) -> None:
+    written = tmp_path / "script.toml"
+    written.write_text("[[rule]]\nsay = 'by hand'\n")
+    command = [sys.executable, "-m", "adapters.rehearsal", str(written), "--key", "k"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    address = (await process.stdout.readline()).decode().strip()
+    async with (
+        aiohttp.ClientSession(address, headers={**VERSION, "x-api-key": "k"}) as http,
+        http.post("/v1/messages", json=body("x")) as answer,
+    ):
+        assert (await answer.json())["content"][0]["text"] == "by hand"
+    process.send_signal(signal.SIGINT)
+    assert await process.wait() == 0
+
+
+async def test_by_hand_a_bad_script_is_one_line(tmp_path: Path) -> None:
+    written = tmp_path / "script.toml"
+    written.write_text("[[rule]]\nsya = 'x'\n")
+    command = [sys.executable, "-m", "adapters.rehearsal", str(written)]
+    process = await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE)
+    _, told = await process.communicate()
+    assert process.returncode == 1
+    assert told.decode().count("\n") == 1
+    assert "`say`" in told.decode()

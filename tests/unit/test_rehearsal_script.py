@@ -275,3 +275,32 @@ def test_the_demo_carries_on_after_an_interruption(already: str) -> None:
 def test_the_demo_says_when_its_edit_or_commit_was_refused() -> None:
     assert run("fix the failing test", old_string=("denied by Maya", True))[-1].startswith("Not fixed")
     assert "not committed" in run("fix the failing test", **{"git commit": ("denied", True)})[-1]
+
+
+def test_a_person_who_speaks_beside_results_begins_a_turn_and_a_loaded_tool_does_not() -> None:
+    given = script.parse(
+        """
+        [[rule]]
+        when.heard = "hurry (.+)"
+        say = "heard {1}"
+        [[rule]]
+        when.results = "(.+)"
+        say = "results"
+        [[rule]]
+        when.after = 0
+        when.user = "^(.+)$"
+        say = "turn {1}"
+        """
+    )
+    before = (user("go"), calls(("a", "Bash", {})))
+
+    def last(*words: str) -> Body:
+        texts = [{"type": "text", "text": each} for each in words]
+        return {"role": "user", "content": results(("a", "x"))["content"] + texts}
+
+    heard = {"role": "system", "content": "The user sent a new message:\nhurry up"}
+    assert script.choose(given, body(*before, last("Tool loaded."))).say == "results"
+    stopped = last("[Request interrupted by user for tool use]\n", "stop that")
+    assert script.choose(given, body(*before, stopped)).say == "turn stop that"
+    assert script.choose(given, body(*before, last(), heard)).say == "heard up"
+    assert script.choose(given, body(user("go"), heard)).say == "turn go"
