@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from adapters.git import judge, mirror, names, promote, quarantine, safe, workspace
-from core import ports
+from adapters.git import judge, leftovers, mirror, names, promote, quarantine, safe, workspace
+from core import errors, ports
 
 AUTHOR = workspace.Author(name="Loopbridge agent", email="agent@loopbridge.invalid")
 KEPT = timedelta(days=7)  # how long judged work that never landed stays in quarantine
+LEAST = (2, 38)
+_VERSION = re.compile(r"git version (\d+)\.(\d+)")
 _GLOBALS = "[safe]\n\tdirectory = *\n"
 
 
@@ -39,7 +42,7 @@ class GitHost:
         self._packs = home / "quarantine"
         self._pack_bytes = max_pack_bytes
         self._clock = clock
-        git = safe.SafeGit(globals_at=self._repos / "host.gitconfig", grants=grants)
+        self._git = git = safe.SafeGit(globals_at=self._repos / "host.gitconfig", grants=grants)
         self._mirrors = mirror.Mirrors(git, root=self._repos, origins=origins)
         self._workspace = workspace.Workspace(sandbox, author=author)
         self._quarantine = quarantine.Quarantine(
@@ -54,6 +57,20 @@ class GitHost:
         """Make the folders and clear what a crash left. To be called once, before anything else, by the home's one owner."""
         await asyncio.to_thread(self._sweep)
 
+    async def probe(self) -> Sequence[ports.Finding]:
+        """Start git and say whether it will do. Also loads what the first command would otherwise wait 0.4 s for."""
+        done = await self._git.run(safe.NOWHERE, "version")
+        found = _VERSION.search(done.text)
+        ok = found is not None and (int(found[1]), int(found[2])) >= LEAST
+        return (
+            ports.Finding(
+                name="git",
+                ok=ok,
+                detail=names.clean(done.text or done.err, 100),
+                remedy="" if ok else f"Install git {LEAST[0]}.{LEAST[1]} or newer.",
+            ),
+        )
+
     async def sync(self, repo: str) -> str:
         """Fetch the mirror if the origin can be reached; return the commit of the default branch."""
         return await self._mirrors.sync(repo)
@@ -67,8 +84,12 @@ class GitHost:
         return self._mirrors.path(repo)
 
     async def clone(self, repo: str, commit: str, branch: str, box: ports.Box) -> None:
-        """Clone the mirror into the box's cwd on a new branch; a finished clone is left alone."""
-        await self._workspace.clone(repo, self._mirrors.path(repo), commit, branch, box)
+        """Clone the mirror into the box's cwd on a new branch; a finished clone is left alone. Raises Unavailable, Damaged."""
+        try:
+            await self._workspace.clone(repo, self._mirrors.path(repo), commit, branch, box)
+        except errors.Unavailable:
+            await self._mirrors.check(repo)
+            raise
 
     async def status(self, box: ports.Box) -> ports.WorkTree:
         """Look at the clone from inside a box."""
@@ -85,9 +106,7 @@ class GitHost:
         async with self._quarantine.folder(repo) as folder:
             await self._workspace.export(repo, path, branch, base, box, folder / "export", self._pack_bytes)
             trusted = await self._mirrors.default(repo)
-            return await self._quarantine.judge(
-                repo, path, folder, base=base, trusted=(trusted,) if trusted else ()
-            )
+            return await self._quarantine.judge(repo, path, folder, base=base, trusted=trusted)
 
     async def land(self, repo: str, branch: str, judged: ports.Judged) -> str:
         """Move the mirror's branch to the judged tip and push it; return where it landed, for people.
@@ -101,4 +120,4 @@ class GitHost:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Origins on this machine may belong to somebody else; their own git asks for this in a file, not in a variable.
         (self._repos / "host.gitconfig").write_text(_GLOBALS)
-        promote.sweep(self._repos, self._packs, before=(self._clock.now() - KEPT).timestamp())
+        leftovers.sweep(self._repos, self._packs, before=(self._clock.now() - KEPT).timestamp())

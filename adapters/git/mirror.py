@@ -18,13 +18,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.git import names, safe
+from adapters.git import leftovers, names, safe
 from core import errors
 
 log = logging.getLogger(__name__)
 
+_FSCK_BROKEN = 2 | 4 | 8 | 128  # connections, packs, refs, or git itself: content that is merely odd counts 1
 REFSPECS = ("+refs/heads/*:refs/heads/*", "^refs/heads/loop/*")
-_FETCH = safe.Bounds(seconds=600.0)
+FETCH = safe.Bounds(seconds=600.0, memory=8 << 30)
+_CHECK = safe.Bounds(seconds=300.0)
 _HEADS = re.compile(r"^([0-9a-f]{40})\trefs/heads/([^\t\n]+)(?:\t([ *]))?$", re.MULTILINE)
 _DEFAULT = re.compile(r"^ref: refs/heads/(.+)\tHEAD$", re.MULTILINE)
 
@@ -112,6 +114,15 @@ class Mirrors:
         state = await self._state(self.path(repo))
         return state.heads.get(state.default, "")
 
+    async def check(self, repo: str) -> None:
+        """Look for what is missing or broken in a mirror. Raises Damaged."""
+        await self._check(self.path(repo))
+
+    async def _check(self, path: Path) -> None:
+        done = await self._git.run(path, "fsck", "--full", "--no-dangling", "--no-progress", bounds=_CHECK)
+        if done.code & _FSCK_BROKEN:
+            raise safe.damaged(path, done)
+
     async def _sync(self, repo: str) -> str:
         path = self.path(repo)
         listed = await self._listed(repo)
@@ -192,15 +203,17 @@ class Mirrors:
 
     async def _copy(self, repo: str, path: Path) -> None:
         fetch = ("fetch", "-q", "--prune", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
-        done = await self._git.run(
-            path, *fetch, "--end-of-options", self.origin(repo), *REFSPECS, remote=True, bounds=_FETCH
-        )
+        try:
+            done = await self._git.run(
+                path, *fetch, "--end-of-options", self.origin(repo), *REFSPECS, remote=True, bounds=FETCH
+            )
+        except errors.Unavailable:
+            await asyncio.to_thread(leftovers.clear_locks, path)
+            raise
         if done.code == 0:
             return
-        check = await self._git.run(path, "rev-parse", "--verify", "-q", "HEAD^{tree}")
-        heads = await self._git.run(path, "for-each-ref", "refs/heads/")
-        if heads.text and check.code != 0:
-            raise safe.damaged(path, done)
+        await asyncio.to_thread(leftovers.clear_locks, path)
+        await self._check(path)
         raise errors.Unavailable(
             f"Fetching “{repo}” broke off: {names.clean(names.redact(done.err), 300)}",
             remedy="Try again; the branches fetched before are unchanged.",

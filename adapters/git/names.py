@@ -13,7 +13,8 @@ LOOPS = "refs/heads/loop/"
 _SHA = re.compile(r"[0-9a-f]{40}")
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 _REPO = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_SCP = re.compile(r"([A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*:(?!:)[^:\s-][^:\s]*")
+# A host needs a user or a dot, or else a scheme or a drive letter would pass for one.
+_SCP = re.compile(r"(?:\w[\w.-]*@\w[\w.-]*|\w[\w-]*\.[\w.-]*):(?!//|:|-)[^:\s\\]+", re.ASCII)
 _SCHEMES = frozenset({"file", "https", "ssh"})
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 # Controls, and the marks that reorder or hide text, are never shown to a person.

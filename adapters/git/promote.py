@@ -18,7 +18,7 @@ from core import errors, ports
 
 log = logging.getLogger(__name__)
 
-_PUSH = safe.Bounds(seconds=300.0)
+_PUSH = safe.Bounds(seconds=300.0, memory=8 << 30)
 _REJECTED = re.compile(r"^!\t\S+\t(.+)$", re.MULTILINE)
 _LAST = {".idx": 1}  # git takes a pack for complete once its index is there
 
@@ -106,43 +106,11 @@ class Promotion:
         )
 
 
-def sweep(repos: Path, root: Path, *, before: float) -> None:
-    """Clear what a crash left in mirrors and quarantine. Only for the one process that owns the home, before its work starts.
-
-    Half-made folders, stale locks and empty refs go; judged work is kept unless it was put there before `before` (seconds
-    since the epoch).
-    """
-    for path in (
-        *repos.glob(".new-*"),
-        *root.glob("*/.in-*"),
-        *(old for old in root.glob("*/*") if _age(old) < before),
-    ):
-        log.info("git.swept", extra={"path": path.name})
-        shutil.rmtree(path, ignore_errors=True)
-    for path in (
-        *repos.glob("*.git/*.lock"),
-        *repos.glob("*.git/refs/**/*.lock"),
-        *repos.glob("*.git/objects/**/tmp_*"),
-    ):
-        log.info("git.swept", extra={"path": path.name})
-        path.unlink(missing_ok=True)
-    for path in repos.glob("*.git/refs/heads/**/*"):
-        # A ref is empty when the machine stopped between its creation and its content: git calls that broken for ever.
-        if path.is_file() and path.stat().st_size == 0:
-            log.warning("git.empty_ref", extra={"ref": path.name})
-            path.unlink()
-
-
-def _age(path: Path) -> float:
-    return path.stat().st_mtime
-
-
 def _move(objects: Path, into: Path) -> None:
     """Move the packs in, indexes last, and make that durable."""
     packs = sorted((objects / "pack").glob("pack-*"), key=lambda path: _LAST.get(path.suffix, 0))
     if not packs:
         return
-    into.mkdir(exist_ok=True)
     for pack in packs:
         pack.chmod(0o444)
         os.replace(pack, into / pack.name)

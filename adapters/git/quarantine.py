@@ -10,13 +10,13 @@ import asyncio
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.git import judge, names, rows, safe, workspace
+from adapters.git import judge, names, rows, safe, view, workspace
 from core import errors, ports
 
 _STRICT = (
@@ -24,21 +24,10 @@ _STRICT = (
     "zeroPaddedFilemode=error,badFilemode=error,nulInCommit=error"
 )
 _FORM = "--format=%H%n%T%n%P%n%ct%n%an%n%s%x00"
-_INDEX = safe.Bounds(seconds=300.0)
+_LONG = safe.Bounds(seconds=300.0)
 _LIST = safe.Bounds(output=32 << 20)
+MOST_KEPT = 16  # an agent could fill the disk with packs that nobody lands
 _LATEST = 253_402_300_799  # the last second of the year 9999
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A pack under judgement: where its objects are, what it is based on and what is trusted beside the base."""
-
-    repo: str
-    mirror: Path
-    objects: Path
-    tip: str
-    base: str
-    trusted: Sequence[str]
 
 
 class Quarantine:
@@ -64,87 +53,63 @@ class Quarantine:
         finally:
             await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
 
-    async def judge(
-        self, repo: str, mirror: Path, folder: Path, *, base: str, trusted: Sequence[str]
-    ) -> ports.Judged:
-        """Index and judge what `Workspace.export` wrote to `folder`/export. Raises Refused when it cannot be taken at all."""
+    async def judge(self, repo: str, mirror: Path, folder: Path, *, base: str, trusted: str) -> ports.Judged:
+        """Index and judge what `Workspace.export` wrote to `folder`/export.
+
+        `base` and `trusted` (a commit, or empty) are the team's own; what they contain is not new. Raises Refused when the pack
+        cannot be taken at all.
+        """
         export = folder / "export"
         tip = await asyncio.to_thread(_tip, export)
         if tip == base:
             return ports.Judged(tip=base, commits=())
-        case = Case(repo=repo, mirror=mirror, objects=folder / "objects", tip=tip, base=base, trusted=trusted)
-        await asyncio.to_thread(case.objects.mkdir)
-        await self._index(case, export)
-        await self._check(case)
-        records = await self._records(case)
-        candidates = await rows.Reader(self._git, mirror, environment(case), self._rules).read(
-            [record.commit for record in records], await self._anchor(case)
+        seen = view.View(git=self._git, mirror=mirror, objects=folder / "objects")
+        await asyncio.to_thread(seen.objects.mkdir)
+        await self._index(seen, export)
+        await self._check(seen, tip, base)
+        records = await self._records(seen, tip, [base, trusted] if trusted else [base])
+        anchor = await self._anchor(seen, tip, trusted) or base
+        candidates = await rows.Reader(seen, self._rules).read([record.commit for record in records], anchor)
+        await asyncio.to_thread(_keep, seen.objects, self.objects(repo, tip))
+        return ports.Judged(
+            tip=tip,
+            commits=tuple(_commit(*pair) for pair in zip(records, candidates, strict=True)),
+            objections=judge.objections(candidates, self._rules),
         )
-        commits = tuple(
-            ports.Commit(
-                sha=record.commit.sha,
-                parents=record.commit.parents,
-                author=record.author,
-                subject=record.subject,
-                at=record.at,
-                files=tuple((judge.shown(one.path), one.added, one.removed) for one in candidate.changes),
-            )
-            for record, candidate in zip(records, candidates, strict=True)
-        )
-        await asyncio.to_thread(_keep, case.objects, self.objects(repo, tip))
-        return ports.Judged(tip=tip, commits=commits, objections=judge.objections(candidates, self._rules))
 
-    async def _index(self, case: Case, export: Path) -> None:
-        done = await self._git.run(
-            case.mirror,
-            "index-pack",
+    async def _index(self, seen: view.View, export: Path) -> None:
+        done = await seen.run(
+            *("-c", f"core.bigFileThreshold={self._rules.file_bytes}"),
+            *("index-pack", "--stdin", "--fix-thin", "--threads=1"),
             f"--strict={_STRICT}",
             f"--max-input-size={self._pack_bytes}",
-            "--threads=1",
-            "--stdin",
-            "--fix-thin",
             stdin=export,
             skip=workspace.TIP_BYTES,
-            env=environment(case),
-            bounds=_INDEX,
+            bounds=_LONG,
         )
         if done.code != 0:
             raise _refused(f"The pack from the sandbox can't be taken: {_last_line(done.err)}")
 
-    async def _check(self, case: Case) -> None:
+    async def _check(self, seen: view.View, tip: str, base: str) -> None:
         """Make sure that the tip is there, whole, and continues the base."""
-        env = environment(case)
-        kind = await self._git.run(case.mirror, "cat-file", "-t", case.tip, env=env)
+        kind = await seen.run("cat-file", "-t", tip)
         if kind.text != "commit":
             raise _refused("The sandbox names a tip that is no commit of its pack")
-        whole = await self._git.run(
-            case.mirror, "rev-list", "--objects", "--quiet", case.tip, f"^{case.base}", env=env, bounds=_INDEX
-        )
+        whole = await seen.run("rev-list", "--objects", "--quiet", tip, f"^{base}", bounds=_LONG)
         if whole.code != 0:
             raise _refused(f"The pack from the sandbox is not whole: {_last_line(whole.err)}")
-        forward = await self._git.run(
-            case.mirror, "merge-base", "--is-ancestor", case.base, case.tip, env=env
-        )
+        forward = await seen.run("merge-base", "--is-ancestor", base, tip)
         if forward.code != 0:
             raise errors.Refused(
-                f"The branch no longer contains {case.base[:7]}, the commit it was started from.",
+                f"The branch no longer contains {base[:7]}, the commit it was started from.",
                 remedy="The work is kept in the sandbox; let the agent put it on top of that commit again.",
             )
 
-    async def _records(self, case: Case) -> Sequence[_Record]:
+    async def _records(self, seen: view.View, tip: str, known: Sequence[str]) -> Sequence[_Record]:
         """List the new commits, oldest first."""
-        known = [f"^{sha}" for sha in (case.base, *case.trusted)]
-        listing = ("rev-list", "--reverse", "--topo-order", "--no-commit-header", _FORM)
         most = self._rules.commits
-        done = await self._git.run(
-            case.mirror,
-            *listing,
-            f"--max-count={most + 1}",
-            case.tip,
-            *known,
-            env=environment(case),
-            bounds=_LIST,
-        )
+        listing = ("rev-list", "--reverse", "--topo-order", "--no-commit-header", f"--max-count={most + 1}")
+        done = await seen.run(*listing, _FORM, tip, *(f"^{sha}" for sha in known), bounds=_LIST)
         if done.code != 0 or done.cut:
             raise _refused("The new commits can't be listed")
         records = [_record(entry) for entry in done.out.split(b"\0\n") if entry]
@@ -155,14 +120,12 @@ class Quarantine:
             )
         return records
 
-    async def _anchor(self, case: Case) -> str:
-        """Return the newest trusted commit that the tip contains: what it has may be had."""
-        env = environment(case)
-        for sha in case.trusted:
-            done = await self._git.run(case.mirror, "merge-base", case.tip, sha, env=env)
-            if done.code == 0 and names.is_sha(done.text):
-                return done.text
-        return case.base
+    async def _anchor(self, seen: view.View, tip: str, trusted: str) -> str:
+        """Return the newest commit of the team's that the tip contains, or an empty string."""
+        if not trusted:
+            return ""
+        done = await seen.run("merge-base", tip, trusted)
+        return done.text if done.code == 0 and names.is_sha(done.text) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,14 +134,6 @@ class _Record:
     author: str
     subject: str
     at: datetime
-
-
-def environment(case: Case) -> Mapping[str, str]:
-    """Return the variables that put new objects into quarantine and let them lean on the mirror's."""
-    return {
-        "GIT_OBJECT_DIRECTORY": str(case.objects),
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(case.mirror / "objects"),
-    }
 
 
 def _tip(export: Path) -> str:
@@ -204,9 +159,24 @@ def _record(entry: bytes) -> _Record:
     )
 
 
+def _commit(record: _Record, candidate: judge.Candidate) -> ports.Commit:
+    return ports.Commit(
+        sha=record.commit.sha,
+        parents=record.commit.parents,
+        author=record.author,
+        subject=record.subject,
+        at=record.at,
+        files=tuple((judge.shown(one.path), one.added, one.removed) for one in candidate.changes),
+    )
+
+
 def _keep(objects: Path, kept: Path) -> None:
+    """Keep judged objects for the landing, and no more than the newest `MOST_KEPT` of a repository."""
     if not kept.exists():
         os.rename(objects, kept)
+    judged = (path for path in kept.parent.iterdir() if names.is_sha(path.name))
+    for old in sorted(judged, key=lambda path: path.stat().st_mtime, reverse=True)[MOST_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _last_line(text: str) -> str:

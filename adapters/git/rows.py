@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from adapters.git import judge, names, safe
+from adapters.git import judge, names, safe, view
 from core import errors
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -33,12 +32,10 @@ class Commit:
 
 
 class Reader:
-    """Reads changes out of a quarantine. `env` points git at it."""
+    """Reads changes out of a quarantine."""
 
-    def __init__(self, git: safe.SafeGit, mirror: Path, env: Mapping[str, str], rules: judge.Rules) -> None:
-        self._git = git
-        self._mirror = mirror
-        self._env = env
+    def __init__(self, seen: view.View, rules: judge.Rules) -> None:
+        self._view = seen
         self._rules = rules
 
     async def read(self, commits: Sequence[Commit], anchor: str) -> tuple[judge.Candidate, ...]:
@@ -162,9 +159,7 @@ class Reader:
         return contents
 
     async def _read(self, *arguments: str, stdin: str = "") -> bytes:
-        done = await self._git.run(
-            self._mirror, *arguments, stdin=stdin.encode(), env=self._env, bounds=_LISTS
-        )
+        done = await self._view.run(*arguments, stdin=stdin.encode(), bounds=_LISTS)
         if done.code != 0 or done.cut:
             raise _too_much(names.clean(done.err, 200))
         return done.out

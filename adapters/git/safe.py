@@ -84,6 +84,10 @@ class Bounds:
     memory: int = 2 << 30
 
 
+class TimedOut(errors.Unavailable):
+    """A command outlived its time and was killed."""
+
+
 class SafeGit:
     """Runs git for the host. `globals_at` is a configuration file of our own (it need not exist), `grants` what commands
     that speak to an origin get on top of the bare environment (SSH_AUTH_SOCK, say; names and paths, never secrets: arguments
@@ -106,8 +110,8 @@ class SafeGit:
     ) -> Done:
         """Run `git --git-dir=<git_dir> <arguments>` to its end.
 
-        `stdin` is bytes, or a file read from byte `skip` on. `remote` hands out the grants. Raises Unavailable when the
-        command outlives its time or git is missing, StorageFull when the disk is.
+        `stdin` is bytes, or a file read from byte `skip` on. `remote` hands out the grants. Raises TimedOut when the command
+        outlives its time, Unavailable when git is missing, StorageFull when the disk is full.
         """
         argv = self._argv(
             git_dir, arguments, {**(self._grants if remote else {}), **(env or {})}, bounds or Bounds()
@@ -198,7 +202,7 @@ def _binary(source: IO[bytes]) -> BinaryIO:
 
 
 def _drain(process: subprocess.Popen[bytes], bounds: Bounds) -> tuple[bytearray, bytearray, bool]:
-    """Read both pipes until they close. Raises Unavailable at the deadline."""
+    """Read both pipes until they close. Raises TimedOut at the deadline."""
     deadline = time.monotonic() + bounds.seconds
     held = {process.stdout: bytearray(), process.stderr: bytearray()}
     cut = False
@@ -208,7 +212,7 @@ def _drain(process: subprocess.Popen[bytes], bounds: Bounds) -> tuple[bytearray,
         while selector.get_map():
             ready = selector.select(max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise errors.Unavailable(
+                raise TimedOut(
                     f"git did not finish within {bounds.seconds:g} seconds.",
                     remedy="Try again; nothing was changed.",
                 )

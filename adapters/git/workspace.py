@@ -17,17 +17,15 @@ from core import errors, ports
 # box that is to see a mirror needs it.
 FILES: Mapping[str, bytes] = {"/etc/gitconfig": b"[safe]\n\tdirectory = *\n"}
 _PRELUDE = """set -eu
-export GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0
+export GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0 GIT_OPTIONAL_LOCKS=0
 """
 _CLONE = (
     _PRELUDE
     + """mirror=$1 commit=$2 branch=$3 name=$4 email=$5
 [ -e .git/loopbridge-cloned ] && exit 0
 find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +
-git clone -q --shared --no-checkout --no-tags --template= "$mirror" .
-git config user.name "$name"
-git config user.email "$email"
-git config gc.auto 0
+git clone -q --shared --no-checkout --no-tags --template= \
+  -c "user.name=$name" -c "user.email=$email" -c gc.auto=0 "$mirror" .
 git checkout -q --no-track -B "$branch" "$commit" --
 : > .git/loopbridge-cloned
 """

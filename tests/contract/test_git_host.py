@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from adapters.git import mirror, safe
 from core import errors
 from tests.contract.git_rig import Rig
 
@@ -124,6 +126,48 @@ async def test_a_damaged_mirror_says_so_and_is_made_anew_once_moved(rig: Rig) ->
     assert str(rig.host.mirror("demo")) in broken.value.remedy
     rig.host.mirror("demo").rename(rig.home / "aside")
     assert await rig.host.sync("demo") == rig.in_origin("main")
+
+
+async def test_a_mirror_with_rotten_objects_says_so_when_it_is_cloned(rig: Rig) -> None:
+    base = await rig.host.sync("demo")
+    blob = rig.git("rev-parse", f"{base}:README.md", at=rig.host.mirror("demo"))
+    rotten = rig.host.mirror("demo") / "objects" / blob[:2] / blob[2:]
+    rotten.chmod(0o644)
+    rotten.write_bytes(rotten.read_bytes()[:10] + bytes(20))
+    with pytest.raises(errors.Damaged):
+        await rig.host.clone("demo", base, "loop/x", rig.box("one"))
+
+
+async def test_a_strict_umask_does_not_lock_boxes_out(rig: Rig) -> None:
+    before = os.umask(0o077)
+    try:
+        box, base = await rig.cloned("one", "loop/x")
+        await rig.agent(box, FIX)
+        judged = await rig.host.take_in("demo", "loop/x", base, box)
+        await rig.host.land("demo", "loop/x", judged)
+        other, _ = await rig.cloned("two", "loop/y")
+    finally:
+        os.umask(before)
+    assert await rig.agent(other, "git fetch -q && git show origin/loop/x:fix.txt") == "fixed"
+
+
+@pytest.mark.parametrize("seconds", [0, 600])
+async def test_a_fetch_that_fails_or_hangs_leaves_no_lock_behind(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    known = await rig.host.sync("demo")
+    newer = rig.commit("more.txt", "more\n", "More")
+    (rig.host.mirror("demo") / "refs" / "heads" / "main.lock").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(mirror, "FETCH", safe.Bounds(seconds=seconds))
+        assert await rig.host.sync("demo") == known
+    assert await rig.host.sync("demo") == newer
+
+
+async def test_probe_starts_git(rig: Rig) -> None:
+    (found,) = await rig.host.probe()
+    assert found.ok
+    assert found.detail.startswith("git version")
 
 
 async def test_the_mirror_tells_a_box_no_address(rig: Rig) -> None:
