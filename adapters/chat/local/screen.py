@@ -57,8 +57,7 @@ class Screen:
     def lines(self, width: int) -> Lines:
         """Return everything there is to see above the input, line by line."""
         if self.view.help:
-            said = [f"{name:<10}{about}" for name, about in view.COMMANDS if self.may_become or name != "/as"]
-            return [[("", line)] for line in (*said, "", *view.HELP.split("\n"))]
+            return [[("", line)] for line in view.help_lines(width, may_become=self.may_become)]
         if not self.view.thread:
             return [[("bold" if line[:1] == "*" else "", line)] for line in self.view.listing(width)]
         records = self.records

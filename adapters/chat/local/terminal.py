@@ -52,6 +52,9 @@ class Terminal:
             input=source,
             output=screen,
         )
+        # Esc is a key of its own here: what is typed right after it must not be taken for an Alt-combination.
+        self.app.ttimeoutlen = 0.05
+        self.app.timeoutlen = 0.15
 
     @property
     def client(self) -> Client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -28,6 +29,7 @@ A button is pressed by its number: 1. By the name of its ask and its place: #7f3
 @loop talks to the bridge, so does /loop. A line that begins with a space is sent as it is.
 PageUp and PageDown scroll. Esc goes back to the threads. Ctrl-C clears what was typed."""
 
+WIDE = 60  # columns from which a list has room for words
 _NUMBER = re.compile(r"\d{1,6}")
 _HANDLE = re.compile(r"#(?P<handle>[0-9a-f]{3,32})\s+(?P<place>\d{1,2})")
 _VERDICT = re.compile(r"(?P<word>approve|deny)\s+#?(?P<handle>[0-9a-f]{3,32})(?P<rest>\s.*)?", re.DOTALL)
@@ -100,7 +102,6 @@ class View:
     headings: Sequence[Heading] = ()
     unread: set[int] = field(default_factory=set)
     _numbers: dict[int, dict[Token, int]] = field(default_factory=dict)
-    _pressable: dict[int, dict[int, Press]] = field(default_factory=dict)
 
     def numbers(self, thread: int, records: Sequence[Record]) -> Mapping[Token, int]:
         """Return each button's number in the thread.
@@ -108,16 +109,21 @@ class View:
         A number is never given twice: what was typed for a button that is gone meanwhile must not press another one.
         """
         known = self._numbers.setdefault(thread, {})
-        pressable = self._pressable.setdefault(thread, {})
         for record in records:
             for button in render.buttons(record.body or _NOTHING):
-                number = known.setdefault(button.token, len(known) + 1)
-                pressable[number] = Press(message=record.id, button=button)
+                known.setdefault(button.token, len(known) + 1)
         return known
 
-    def numbered(self, number: int) -> Press | None:
-        """Return the button with this number in the open thread."""
-        return self._pressable.get(self.thread, {}).get(number)
+    def numbered(self, number: int, records: Sequence[Record]) -> Press | Complaint:
+        """Return the button with this number in the open thread, which shows `records`."""
+        known = self.numbers(self.thread, records)
+        for record in reversed(records):
+            for button in render.buttons(record.body or _NOTHING):
+                if known[button.token] == number:
+                    return Press(message=record.id, button=button)
+        if number in known.values():
+            return Complaint(text=f"Button {number} is gone: its message has changed.")
+        return Complaint(text=f"There is no button {number} here. A space before it sends it as text.")
 
     def title(self) -> str:
         """Return the line above everything."""
@@ -136,11 +142,19 @@ class View:
         for each in reversed(self.headings):
             mark = "*" if each.root in self.unread else " "
             head = f"{mark}{each.root:>5}  {clip(one_line(each.name), wide):<{wide}}  "
-            count = f"  {each.count} {'message' if each.count == 1 else 'messages'} · {each.last_at.astimezone():%H:%M}"
+            messages = "message" if each.count == 1 else "messages"
+            full = f"  {each.count} {messages} · {each.last_at.astimezone():%H:%M}"
+            count = full if width >= WIDE else f"  {each.count}"
             room = max(8, width - len(head) - len(count) - 1)
             words = one_line(each.text) or "(deleted)"
             lines.append(f"{head}{clip(words, room):<{room}}{count}")
         return lines
+
+
+def help_lines(width: int, *, may_become: bool) -> list[str]:
+    """Return the help, wrapped."""
+    told = [f"{name:<10}{about}" for name, about in COMMANDS if may_become or name != "/as"]
+    return [*told, "", *(line for text in HELP.split("\n") for line in textwrap.wrap(text, max(20, width)))]
 
 
 def understand(line: str, view: View, records: Sequence[Record]) -> Intent:
@@ -153,9 +167,7 @@ def understand(line: str, view: View, records: Sequence[Record]) -> Intent:
     if _NUMBER.fullmatch(text):
         if not view.thread:
             return _open(text)
-        return view.numbered(int(text)) or Complaint(
-            text=f"There is no button {text} here. A space before it sends it."
-        )
+        return view.numbered(int(text), records)
     if view.thread and (found := _HANDLE.fullmatch(text)):
         return _by_handle(found["handle"], int(found["place"]), records)
     if view.thread and (found := _VERDICT.fullmatch(text)) and _card(found["handle"], records):
