@@ -22,7 +22,10 @@ from core import ids, ports
 MAX_BODY = 32 << 20
 MAX_ERROR = 64 << 10
 MAX_AT_ONCE = 8
-_BIG = 256 << 10  # parsing more than this would be felt on the event loop
+_BIG = 32 << 10  # parsing more than this would be felt on the event loop
+_PAUSE = (
+    0.5  # before a body is refused: reading it is the one thing here that a loop can make dear for the others
+)
 _OPEN = frozenset(
     {
         "/v1/messages",
@@ -107,6 +110,7 @@ class ModelDoor:
             judged = await self._judge(sent)
             if judged.why:
                 log.warning("gateway.body_refused", extra={"loop": self._loop, "why": judged.why})
+                await self._terms.clock.sleep(_PAUSE)
                 return _error(400, "invalid_request_error", judged.why)
             try:
                 return await self._forward(request, sent, judged.model)

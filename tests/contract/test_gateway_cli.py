@@ -46,6 +46,7 @@ async def test_a_turn_passes_and_is_metered(home: Path) -> None:
         assert path == "/v1/messages?beta=true"
         assert headers["x-api-key"] == KEY
         assert "placeholder" not in str(headers)
+        assert headers["x-claude-code-session-id"]
         assert isinstance((await rig.until(1))[0], ports.Metered)
 
 

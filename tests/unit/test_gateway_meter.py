@@ -250,6 +250,7 @@ URL = {"type": "url", "url": "https://evil.example/?secret"}
         b"\xef\xbb\xbf" + messages(),
         b"\x1f\x8b\x08\x00",
         b"[" * 100_000,
+        b'{"messages":[' + b"{}," * body.MAX_PARTS + b"1]}",
         b"[]",
         b"",
     ],
