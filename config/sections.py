@@ -64,8 +64,10 @@ def _network(value: str) -> str:
     return str(ipaddress.ip_network(value))
 
 
-def _none_if_empty(value: object) -> object:
-    return None if value == "" else value
+def _path_or_none(value: object) -> object:
+    if isinstance(value, str):
+        return Path(value).expanduser() if value else None
+    return value
 
 
 def _none_if_zero(value: object) -> object:
@@ -103,7 +105,7 @@ class Model(Section):
         description="Which model works.",
         json_schema_extra={"expected": "the name of a model"},
     )
-    rehearsal: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
+    rehearsal: Annotated[Path | None, BeforeValidator(_path_or_none)] = Field(
         None,
         description="A rehearsal script: the bridge then answers for the model itself, offline, and needs no key. Relative to the home.",
         json_schema_extra={"expected": "the path of a script, or nothing"},

@@ -56,7 +56,7 @@ class Settings(BaseSettings):
 
 def load(home: Path | None, environ: Mapping[str, str]) -> Settings:
     """Return the settings of a home. `home` wins over LOOPBRIDGE_HOME. Raises ConfigError with every problem there is."""
-    where = (home or _home(environ)).expanduser().absolute()
+    where = (home or home_of(environ)).expanduser().absolute()
     known = [entry for entry in describe.entries(Settings) if entry.path != ("home",)]
     above = sources.from_environment(environ, known)
     try:
@@ -102,7 +102,8 @@ def checked(model: type[M], values: Mapping[str, Any], *, file: str) -> M:
         ) from None
 
 
-def _home(environ: Mapping[str, str]) -> Path:
+def home_of(environ: Mapping[str, str]) -> Path:
+    """Return the home that LOOPBRIDGE_HOME names, as it is written, or the default. Raises ConfigError."""
     given = environ.get(sources.HOME_VARIABLE, DEFAULT_HOME)
     if not given.strip() or "\0" in given:
         raise ConfigError(

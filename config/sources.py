@@ -55,7 +55,7 @@ def read_toml(path: Path) -> Tree:
     """Return what a TOML file holds, {} when there is none. Raises ConfigError."""
     try:
         return tomllib.loads(read_text(path))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except tomllib.TOMLDecodeError as exc:
         found = _AT.fullmatch(str(exc))

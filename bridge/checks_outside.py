@@ -1,0 +1,115 @@
+"""What doctor asks of the far sides. Owns: model, repositories, chats. Imports: adapters, bridge, aiohttp. Effects: asks them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import aiohttp
+
+from adapters import registry
+from adapters.git import names, safe
+from adapters.rehearsal import script
+from bridge.checks_state import Daemon
+from bridge.clock import SystemClock
+from bridge.home import Home
+from config.sections import Repo
+from config.settings import Settings
+from core.errors import LoopbridgeError, Unavailable
+from core.ports import Finding
+
+VERSION = "2023-06-01"  # of the Messages API
+PATIENCE = 20.0
+KEY = (
+    'Put the key into keys/model in the home, with api_key_file = "keys/model" under [model] in config.toml.'
+)
+
+
+async def model(settings: Settings) -> Sequence[Finding]:
+    """Read the rehearsal's script, or list the models of the real far side with the key."""
+    name, given = "model", settings.model
+    if given.rehearsal is not None:
+        words = await asyncio.to_thread(script.load, settings.home / given.rehearsal)
+        return [Finding(name=name, ok=True, detail=f"a rehearsal with {len(words.rules)} rules, offline")]
+    key = given.api_key.get_secret_value()
+    if not key:
+        return [Finding(name=name, ok=False, detail="no key is configured", remedy=KEY)]
+    who = {"x-api-key": key} if given.auth == "x-api-key" else {"authorization": f"Bearer {key}"}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE)) as session,
+            session.get(
+                f"{given.base_url}/v1/models",
+                headers={**who, "anthropic-version": VERSION},
+                allow_redirects=False,
+            ) as answer,
+        ):
+            return [_answered(name, given.base_url, answer.status)]
+    except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as exc:
+        why = "no answer in time" if isinstance(exc, TimeoutError) else type(exc).__name__
+        remedy = "Check model.base_url in config.toml, and the way out of this machine."
+        return [
+            Finding(name=name, ok=False, detail=f"{given.base_url} cannot be reached ({why})", remedy=remedy)
+        ]
+
+
+async def repositories(settings: Settings) -> Sequence[Finding]:
+    """Ask the origin of each repository what it holds."""
+    if not settings.repos:
+        remedy = f"Name one: [repos.NAME] with its url in {Home(settings.home).config}."
+        return [Finding(name="repositories", ok=True, detail="none is configured", remedy=remedy)]
+    git = safe.SafeGit(globals_at=settings.home / "repos" / "host.gitconfig")
+    return await asyncio.gather(*(_origin(git, name, repo) for name, repo in settings.repos.items()))
+
+
+async def chats(settings: Settings, running: Daemon) -> Sequence[Finding]:
+    """Connect each chat and let it try itself; those of a running bridge are the bridge's, which tells in /healthz."""
+    if not settings.chat.local.enabled:
+        return [
+            Finding(
+                name="chats",
+                ok=False,
+                detail="none is enabled",
+                remedy="Set enabled = true under [chat.local].",
+            )
+        ]
+    if running.running:
+        ok = running.status == "ok"
+        return [Finding(name="chats", ok=ok, detail=f"the running bridge says: {running.status}")]
+    if not await asyncio.to_thread(Home(settings.home).marker.exists):
+        return []
+    async with registry.load("local")(home=settings.home, clock=SystemClock()) as chat:
+        return await chat.probe()
+
+
+def _answered(name: str, where: str, status: int) -> Finding:
+    if status in (401, 403):
+        return Finding(name=name, ok=False, detail=f"{where} refuses the key ({status})", remedy=KEY)
+    ok = status == 200
+    remedy = "" if ok else "Check model.base_url in config.toml; if it is right, try again later."
+    return Finding(
+        name=name, ok=ok, detail=f"{where} answers{'' if ok else f' with {status}'}", remedy=remedy
+    )
+
+
+async def _origin(git: safe.SafeGit, name: str, repo: Repo) -> Finding:
+    label = f"repository {name}"
+    remedy = f"Check repos.{name}.url in config.toml, and that this user may read it: git ls-remote <url>"
+    try:
+        async with asyncio.timeout(PATIENCE):
+            done = await git.run(safe.NOWHERE, "ls-remote", "--heads", "--", repo.url, remote=True)
+    except (TimeoutError, LoopbridgeError) as exc:
+        why = str(exc) if isinstance(exc, Unavailable) else "no answer in time"
+        return Finding(name=label, ok=False, detail=why, remedy=remedy)
+    heads = [line.partition("refs/heads/")[2] for line in done.text.splitlines()]
+    if done.code:
+        why = names.clean(names.redact(done.err.strip()), 300)
+        return Finding(name=label, ok=False, detail=f"its origin cannot be read: {why}", remedy=remedy)
+    if not heads:
+        return Finding(
+            name=label, ok=False, detail="its origin is empty", remedy="Push a first commit to it."
+        )
+    if repo.branch and repo.branch not in heads:
+        remedy = f"Set repos.{name}.branch to one of: {', '.join(sorted(heads)[:10])}."
+        return Finding(name=label, ok=False, detail=f"its origin has no branch {repo.branch}", remedy=remedy)
+    return Finding(name=label, ok=True, detail=f"branches at its origin: {len(heads)}")
