@@ -49,11 +49,11 @@ def write(facts: Sequence[graph.Fact], hand: Hand) -> None:
 
 def _node(node: graph.Node, hand: Hand) -> int:
     at = micros(node.at)
-    row = hand.run(KNOWN, key=node.key).one_or_none()
+    row = hand.row(KNOWN, key=node.key)
     if row is None:
         return _new(node.key, node.kind, node.audience, at, node.text, _props(node.props), hand)
-    identifier: int = row.id
-    if row.stub:
+    identifier: int = row["id"]
+    if row["stub"]:
         hand.run(
             TOLD,
             id=identifier,
@@ -64,17 +64,17 @@ def _node(node: graph.Node, hand: Hand) -> int:
             props=_props(node.props),
         )
         return identifier
-    merged = _props({**codec.props(row.props), **node.props})
+    merged = _props({**codec.props(row["props"]), **node.props})
     # Whoever names a thing without its text says nothing of the text; a deletion says so in its props.
-    text = node.text if node.text or "deleted" in node.props else row.text
-    if (text, merged) != (row.text, row.props):
+    text = node.text if node.text or "deleted" in node.props else row["text"]
+    if (text, merged) != (row["text"], row["props"]):
         hand.run(TOLD_AGAIN, id=identifier, text=text, props=merged)
     return identifier
 
 
 def _id(key: str, edge: graph.Edge, known: dict[str, int], hand: Hand) -> int:
     if key not in known:
-        found = hand.run(ID_OF, key=key).scalar_one_or_none()
+        found = hand.value(ID_OF, key=key)
         known[key] = _stub(key, edge, hand) if found is None else found
     return known[key]
 

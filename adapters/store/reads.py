@@ -42,7 +42,8 @@ LAST_CHARACTER = "\U0010ffff"
 def waiting(hand: Hand) -> Sequence[ports.Arrival]:
     """Return the events that are not handled."""
     return [
-        ports.Arrival(seq=row.id, event=hand.codec.event(row.kind, row.payload)) for row in hand.run(WAITING)
+        ports.Arrival(seq=row["id"], event=hand.codec.event(row["kind"], row["payload"]))
+        for row in hand.rows(WAITING)
     ]
 
 
@@ -50,26 +51,26 @@ def jobs(hand: Hand) -> Sequence[ports.Job]:
     """Return the effects that are not over."""
     return [
         ports.Job(
-            id=row.id,
-            effect=hand.codec.effect(row.kind, row.payload),
-            attempts=row.attempts,
-            leased=row.state == "leased",
-            not_before=None if row.not_before is None else instant(row.not_before),
+            id=row["id"],
+            effect=hand.codec.effect(row["kind"], row["payload"]),
+            attempts=row["attempts"],
+            leased=row["state"] == "leased",
+            not_before=None if row["not_before"] is None else instant(row["not_before"]),
         )
-        for row in hand.run(JOBS)
+        for row in hand.rows(JOBS)
     ]
 
 
 def lane(thread: ids.ThreadKey, everybody: people.People, hand: Hand) -> desk.Desk:
     """Return a lane's state."""
-    newest = hand.run(NEWEST_LOOP, thread=thread).one_or_none()
+    newest = hand.row(NEWEST_LOOP, thread=thread)
     if newest is None:
         return desk.Desk(thread=thread, people=everybody)
-    found = hand.run(ASKS, loop=newest.id, limit=SETTLED_ASKS).scalars()
-    earlier = hand.run(EARLIER_LOOPS, thread=thread, seq=newest.seq).scalars()
+    found = hand.column(ASKS, loop=newest["id"], limit=SETTLED_ASKS)
+    earlier = hand.column(EARLIER_LOOPS, thread=thread, seq=newest["seq"])
     return desk.Desk(
         thread=thread,
-        loop=hand.codec.load(loop.Loop, newest.body),
+        loop=hand.codec.load(loop.Loop, newest["body"]),
         asks=tuple(hand.codec.load(asks.Ask, body) for body in found),
         people=everybody,
         earlier=tuple(ids.LoopId(identifier) for identifier in earlier),
@@ -78,32 +79,32 @@ def lane(thread: ids.ThreadKey, everybody: people.People, hand: Hand) -> desk.De
 
 def card(key: ids.CardKey, hand: Hand) -> str | None:
     """Return which message shows a card."""
-    return cast(str | None, hand.run(CARD, key=key).scalar_one_or_none())
+    return cast(str | None, hand.value(CARD, key=key))
 
 
 def one_loop(identifier: ids.LoopId, hand: Hand) -> loop.Loop | None:
     """Return a loop by its whole id."""
-    body = hand.run(LOOP, id=identifier).scalar_one_or_none()
+    body = hand.value(LOOP, id=identifier)
     return None if body is None else hand.codec.load(loop.Loop, body)
 
 
 def loops(live_only: bool, limit: int, hand: Hand) -> Sequence[loop.Loop]:
     """Return loops, the last active first."""
-    found = hand.run(LIVE_LOOPS if live_only else LOOPS, limit=limit).scalars()
+    found = hand.column(LIVE_LOOPS if live_only else LOOPS, limit=limit)
     return [hand.codec.load(loop.Loop, body) for body in found]
 
 
 def find_loop(prefix: str, hand: Hand) -> Sequence[loop.Loop]:
     """Return loops by the beginning of their id."""
-    found = hand.run(FIND_LOOP, prefix=prefix, past=prefix + LAST_CHARACTER).scalars()
+    found = hand.column(FIND_LOOP, prefix=prefix, past=prefix + LAST_CHARACTER)
     return [hand.codec.load(loop.Loop, body) for body in found]
 
 
 def due(now: int, hand: Hand) -> Sequence[tuple[asks.Ask, str]]:
     """Return open asks whose moment came. One that is to be reminded of and expired at once is expired."""
     return [
-        (hand.codec.load(asks.Ask, row.body), "expire" if row.expired else "remind")
-        for row in hand.run(DUE, now=now)
+        (hand.codec.load(asks.Ask, row["body"]), "expire" if row["expired"] else "remind")
+        for row in hand.rows(DUE, now=now)
     ]
 
 
@@ -111,10 +112,12 @@ def everybody(hand: Hand) -> people.People:
     """Return all members and identities."""
     return people.People(
         members={
-            ids.MemberId(row.id): people.Member(id=row.id, name=row.name, role=row.role)
-            for row in hand.run(MEMBERS)
+            ids.MemberId(row["id"]): people.Member(id=row["id"], name=row["name"], role=row["role"])
+            for row in hand.rows(MEMBERS)
         },
-        identities={ids.IdentityKey(row.key): ids.MemberId(row.member) for row in hand.run(IDENTITIES)},
+        identities={
+            ids.IdentityKey(row["key"]): ids.MemberId(row["member"]) for row in hand.rows(IDENTITIES)
+        },
     )
 
 
@@ -122,17 +125,17 @@ def spent(loop_id: ids.LoopId | None, since: datetime | None, hand: Hand) -> tup
     """Return dollars and tokens."""
     start = micros(since) if since is not None else -(1 << 62)
     if loop_id is None:
-        row = hand.run(SPENT_BY_ALL, since=start).one()
+        row = hand.only(SPENT_BY_ALL, since=start)
     else:
-        row = hand.run(SPENT_BY_LOOP, loop=loop_id, since=start).one()
-    return float(row.dollars), int(row.tokens)
+        row = hand.only(SPENT_BY_LOOP, loop=loop_id, since=start)
+    return float(row["dollars"]), int(row["tokens"])
 
 
 def kept(key: str, hand: Hand) -> str | None:
     """Return a remembered value."""
-    return cast(str | None, hand.run(KEPT, key=key).scalar_one_or_none())
+    return cast(str | None, hand.value(KEPT, key=key))
 
 
 def transcript(session: str, hand: Hand) -> Sequence[str]:
     """Return a session's entries."""
-    return list(hand.run(TRANSCRIPT, session=session).scalars())
+    return list(hand.column(TRANSCRIPT, session=session))

@@ -34,40 +34,40 @@ PREFETCH = 500
 
 def _node(row: Any) -> graph.Node:
     return graph.Node(
-        key=row.key,
-        kind=row.kind,
-        audience=row.audience,
-        at=instant(row.at),
-        text=row.text,
-        props=codec.props(row.props),
+        key=row["key"],
+        kind=row["kind"],
+        audience=row["audience"],
+        at=instant(row["at"]),
+        text=row["text"],
+        props=codec.props(row["props"]),
     )
 
 
 def nodes(keys: Sequence[str], hand: Hand) -> Sequence[graph.Node]:
     """Return the nodes that exist, in the order of their keys given."""
-    found = (hand.run(NODE, key=key).one_or_none() for key in keys)
+    found = (hand.row(NODE, key=key) for key in keys)
     return [_node(row) for row in found if row is not None]
 
 
 def find(kind: str, prefix: str, limit: int, hand: Hand) -> Sequence[graph.Node]:
     """Return nodes by the beginning of their key."""
-    rows = hand.run(FIND, kind=kind, prefix=prefix, past=prefix + "\U0010ffff", limit=limit)
+    rows = hand.rows(FIND, kind=kind, prefix=prefix, past=prefix + "\U0010ffff", limit=limit)
     return [_node(row) for row in rows]
 
 
 def thread_messages(thread: ids.ThreadKey, limit: int, hand: Hand) -> tuple[Sequence[graph.Node], int]:
     """Return a thread's first message and its newest, oldest first, and how many it has."""
-    total: int = hand.run(COUNT, thread=thread).scalar_one()
-    rows = list(hand.run(NEWEST, thread=thread, limit=limit))
+    total: int = hand.value(COUNT, thread=thread)
+    rows = list(hand.rows(NEWEST, thread=thread, limit=limit))
     rows.reverse()
     if total > len(rows):
-        rows.insert(0, hand.run(FIRST, thread=thread).one())
+        rows.insert(0, hand.only(FIRST, thread=thread))
     return [_node(row) for row in rows], total
 
 
 def walk(start: str, depth: int, limit: int, hand: Hand) -> ports.Walk:
     """Return what is reached from a node, nearest first: at most `limit` nodes and a few edges for each."""
-    first = hand.run(ID_OF, key=start).scalar_one_or_none()
+    first = hand.value(ID_OF, key=start)
     if first is None:
         return ports.Walk()
     met: dict[int, None] = {first: None}
@@ -77,15 +77,15 @@ def walk(start: str, depth: int, limit: int, hand: Hand) -> ports.Walk:
         reached: list[int] = []
         for identifier in frontier:
             for row in _around(identifier, limit * EDGES_PER_NODE - len(edges), hand):
-                other = row.dst if row.src == identifier else row.src
+                other = row["dst"] if row["src"] == identifier else row["src"]
                 if other not in met:
                     if len(met) >= limit:
                         continue
                     met[other] = None
                     reached.append(other)
-                edges[row.src, row.kind, row.dst] = row.at
+                edges[row["src"], row["kind"], row["dst"]] = row["at"]
         frontier = reached
-    named = {identifier: _node(hand.run(NODE_BY_ID, id=identifier).one()) for identifier in met}
+    named = {identifier: _node(hand.only(NODE_BY_ID, id=identifier)) for identifier in met}
     return ports.Walk(
         nodes=tuple(named.values()),
         edges=tuple(
@@ -98,7 +98,7 @@ def walk(start: str, depth: int, limit: int, hand: Hand) -> ports.Walk:
 def _around(identifier: int, limit: int, hand: Hand) -> Iterable[Any]:
     for statement in (OUT, BACK):
         if limit > 0:
-            yield from hand.run(f"{statement} LIMIT :limit", id=identifier, limit=limit)
+            yield from hand.rows(f"{statement} LIMIT :limit", id=identifier, limit=limit)
 
 
 def full_text(words: str, audience: str, limit: int, hand: Hand) -> Sequence[graph.Node]:
@@ -106,14 +106,14 @@ def full_text(words: str, audience: str, limit: int, hand: Hand) -> Sequence[gra
     wanted = search.query(words)
     if not wanted:
         return ()
-    return [_node(row) for row in hand.run(search.FIND, words=wanted, audience=audience, limit=limit)]
+    return [_node(row) for row in hand.rows(search.FIND, words=wanted, audience=audience, limit=limit)]
 
 
 def digest(hand: Hand) -> str:
     """Return the SHA-256 (hex) of all nodes and edges, however they came in: equal graphs have equal digests."""
     whole = hashlib.sha256()
     for statement in (ALL_NODES, ALL_EDGES):
-        for row in hand.run(statement):
+        for row in hand.rows(statement):
             whole.update(json.dumps(list(row)).encode() + b"\n")
         whole.update(b"\n")
     return whole.hexdigest()

@@ -87,7 +87,7 @@ def arrive(happened: Sequence[events.Event], hand: Hand) -> Sequence[ports.Arriv
             lane=event.lane,
             payload=hand.codec.dump(event),
             at=micros(event.at),
-        ).rowcount
+        )
         arrivals.append(ports.Arrival(seq=seq, event=event) if new else None)
         if new and isinstance(event, events.AskDue) and event.stage == "remind":
             hand.run(REMINDED, id=event.ask)
@@ -96,7 +96,7 @@ def arrive(happened: Sequence[events.Event], hand: Hand) -> Sequence[ports.Arriv
 
 def settle(seq: int, outcome: desk.Outcome, hand: Hand) -> Sequence[ports.Job]:
     """Write what is true after an event, unless that was done before."""
-    if not hand.run(HANDLED, id=seq, now=hand.now()).rowcount:
+    if not hand.run(HANDLED, id=seq, now=hand.now()):
         return ()
     if outcome.loop is not None:
         _loop(outcome.loop, hand)
@@ -120,7 +120,7 @@ def _loop(value: loop.Loop, hand: Hand) -> None:
         "updated_at": micros(value.updated_at),
         "body": hand.codec.dump(value),
     }
-    if not hand.run(LOOP, **row).rowcount:
+    if not hand.run(LOOP, **row):
         hand.run(NEW_LOOP, seq=hand.next_id("loop", "seq"), **row)
     turn = value.turn
     if turn is not None:
@@ -196,7 +196,7 @@ def _effects(wanted: Sequence[effects.Effect], hand: Hand) -> Sequence[ports.Job
             priority=int(effect.priority),
             kind=effect.kind,
             payload=hand.codec.dump(effect),
-        ).rowcount
+        )
         if not new:
             continue
         if card is not None:
@@ -232,7 +232,7 @@ def keep(key: str, value: str, hand: Hand) -> None:
 
 def transcribe(session: str, entries: Sequence[str], hand: Hand) -> None:
     """Append entries to a transcript."""
-    last = hand.run(LAST_ENTRY, session=session).scalar_one()
+    last = hand.value(LAST_ENTRY, session=session)
     hand.many(
         ENTRY,
         [
