@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +137,11 @@ class Gateway:
         door = model.ModelDoor(loop, self._upstream, self._terms, budget_usd)
         out = egress.EgressDoor(loop, self._policy)
         # Bodies stay as they were sent: a compressed one is refused as no JSON rather than unpacked.
-        http = web.Server(door.handle, handler_cancellation=True, access_log=None, auto_decompress=False)
+        # What a client sends as HTTP is not worth a traceback each time; the door logs its own failures.
+        silent = logging.Logger("gateway.http", logging.CRITICAL + 1)  # noqa: LOG001 - belongs to this server alone
+        http = web.Server(
+            door.handle, handler_cancellation=True, access_log=None, logger=silent, auto_decompress=False
+        )
         bound: list[sockets.Bound] = []
         try:
             bound.append(await asyncio.to_thread(sockets.bind, paths[0], self._owner))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from adapters.gateway import body, meter, prices
 from adapters.gateway.upstream import Broke, Upstream, error_body
@@ -89,6 +89,10 @@ class ModelDoor:
         self._busy.add(task)
         try:
             return await self._answer(request)
+        except Exception:  # the top of a supervised task: what is under way may be half sent, so it is cut
+            log.exception("gateway.failed", extra={"loop": self._loop})
+            _cut(request)
+            return web.Response(status=500)
         finally:
             self._busy.discard(task)
 
@@ -223,14 +227,17 @@ class ModelDoor:
 
 
 async def _read(request: web.BaseRequest) -> bytes | None:
-    """Return the request's body, or None when it is too large."""
+    """Return the request's body, b"" when it breaks off, or None when it is too large."""
     if (request.content_length or 0) > MAX_BODY:
         return None
     parts = bytearray()
-    async for chunk in request.content.iter_any():
-        parts += chunk
-        if len(parts) > MAX_BODY:
-            return None
+    try:
+        async for chunk in request.content.iter_any():
+            parts += chunk
+            if len(parts) > MAX_BODY:
+                return None
+    except (aiohttp.ClientError, web.RequestPayloadError, http_exceptions.HttpProcessingError, OSError):
+        return b""
     return bytes(parts)
 
 

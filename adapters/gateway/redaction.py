@@ -6,7 +6,7 @@ import base64
 from urllib.parse import quote
 
 HIDDEN = b"[redacted]"
-SHORTEST = 6  # anything shorter is no key, and hiding it would garble ordinary text
+SHORTEST = 6  # anything shorter, or a plain word, is no key, and hiding it would garble ordinary text
 
 
 class Redactor:
@@ -44,7 +44,7 @@ def scrub(data: bytes, forms: tuple[bytes, ...]) -> bytes:
 
 
 def _forms(secret: str) -> tuple[bytes, ...]:
-    if len(secret) < SHORTEST:
+    if len(secret) < SHORTEST or secret.isalpha():
         return ()
     raw = secret.encode()
     forms = {

@@ -166,3 +166,30 @@ async def test_an_error_told_inside_the_stream_is_reported() -> None:
         report = (await rig.until(1))[0]
     assert isinstance(report, ports.ModelRefused)
     assert (report.status, report.why) == (529, "Overloaded")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\n{}",
+        b"Content-Length: 50\r\n\r\n{}",
+        b"Content-Length: -1\r\n\r\n",
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"X: " + b"y" * 20_000 + b"\r\n\r\n",
+        b"\x00\xff\r\n\r\n",
+    ],
+)
+async def test_broken_http_reaches_neither_the_far_side_nor_the_log(
+    rest: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with rigged() as rig:
+        reader, writer = await asyncio.open_unix_connection(str(rig.model))
+        writer.write(b"POST /v1/messages HTTP/1.1\r\nHost: x\r\n" + rest)
+        writer.write_eof()
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        writer.close()
+        assert b"200" not in answer[:20]
+        assert rig.far.seen == []
+    assert [record for record in caplog.records if record.exc_info] == []

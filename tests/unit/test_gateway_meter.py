@@ -200,7 +200,8 @@ def test_the_key_is_hidden_wherever_the_pieces_are_cut(spelled: bytes) -> None:
 def test_other_bytes_pass_untouched_and_at_once() -> None:
     redactor = redaction.Redactor(KEY)
     assert redactor.feed(b"\x00\xffdata: hello\n") == b"\x00\xffdata: hello\n"
-    assert redaction.Redactor("").feed(b"anything") == b"anything"
+    for no_key in ("", "word", "rehearsal"):
+        assert redaction.Redactor(no_key).feed(b"a word in rehearsal") == b"a word in rehearsal"
 
 
 def messages(*content: object, **more: object) -> bytes:
