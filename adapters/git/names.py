@@ -12,7 +12,7 @@ LOOPS = "refs/heads/loop/"
 
 _SHA = re.compile(r"[0-9a-f]{40}")
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
-_REPO = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # A host needs a user or a dot, or else a scheme or a drive letter would pass for one.
 _SCP = re.compile(r"(?:\w[\w.-]*@\w[\w.-]*|\w[\w-]*\.[\w.-]*):(?!//|:|-)[^:\s\\]+", re.ASCII)
 _SCHEMES = frozenset({"file", "https", "ssh"})
@@ -51,7 +51,7 @@ def repo(text: str) -> str:
     if _REPO.fullmatch(text) is None or ".." in text or text.endswith((".git", ".lock", ".")):
         raise errors.BadInput(
             f"“{clean(text, 60)}” can't name a repository.",
-            remedy="Use lower-case letters, digits, dots and dashes, 64 at most.",
+            remedy="Use letters, digits, dots and dashes, 64 at most.",
         )
     return text
 

@@ -57,6 +57,8 @@ class Reader:
             judge.Candidate(sha=one.sha, changes=tuple(self._counted(each, allowed)))
             for one, each in zip(commits, sides, strict=True)
         ]
+        if sum(len(one.changes) for one in candidates) > self._rules.changes:
+            raise _too_much()
         return await self._scanned(await self._sized(candidates))
 
     def _counted(self, sides: Sequence[Sequence[judge.Change]], allowed: Tree) -> Iterable[judge.Change]:
@@ -89,7 +91,7 @@ class Reader:
             stdin="".join(f"{old} {new}\n" for old, new in pairs),
         )
         sections = list(parse(out))
-        if len(sections) != len(pairs) or sum(map(len, sections)) > self._rules.changes:
+        if len(sections) != len(pairs):
             raise _too_much()
         return sections
 

@@ -7,7 +7,6 @@ command names its git directory, and that directory is one that no agent can wri
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import selectors
 import signal
@@ -24,8 +23,6 @@ from core import errors
 if TYPE_CHECKING:
     import subprocess
 
-log = logging.getLogger(__name__)
-
 PROTOCOLS = "file:https:ssh"
 ENVIRONMENT: Mapping[str, str] = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -38,7 +35,8 @@ ENVIRONMENT: Mapping[str, str] = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ALLOW_PROTOCOL": PROTOCOLS,
     "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15",
+    # Keys and settings of the user who runs the bridge are not the bridge's: an agent's socket has to be granted.
+    "GIT_SSH_COMMAND": "ssh -F none -o IdentityFile=none -o BatchMode=yes -o ConnectTimeout=15",
 }
 SETTINGS: Mapping[str, str] = {
     "core.hooksPath": "/dev/null",
@@ -50,7 +48,6 @@ SETTINGS: Mapping[str, str] = {
     "diff.external": "",
     "gc.auto": "0",
     "maintenance.auto": "false",
-    "http.followRedirects": "false",
     "safe.bareRepository": "explicit",
     "submodule.recurse": "false",
     "transfer.fsckObjects": "false",
@@ -90,8 +87,8 @@ class TimedOut(errors.Unavailable):
 
 class SafeGit:
     """Runs git for the host. `globals_at` is a configuration file of our own (it need not exist), `grants` what commands
-    that speak to an origin get on top of the bare environment (SSH_AUTH_SOCK, say; names and paths, never secrets: arguments
-    are visible to everybody on the machine).
+    that speak to an origin get on top of the bare environment (SSH_AUTH_SOCK or HTTPS_PROXY, say; never secrets, as arguments are
+    visible to everybody on the machine).
     """
 
     def __init__(self, *, globals_at: Path, grants: Mapping[str, str] | None = None) -> None:

@@ -24,7 +24,7 @@ def test_branches_that_may_not(text: str) -> None:
     assert told.value.remedy
 
 
-@pytest.mark.parametrize("text", ["", "-x", "..", "a/b", "A", "a..b", "x.git", ".x", "a\n", "x" * 65])
+@pytest.mark.parametrize("text", ["", "-x", "..", "a/b", "ä", "a..b", "x.git", ".x", "a\n", "x" * 65])
 def test_repositories_that_may_not(text: str) -> None:
     with pytest.raises(errors.BadInput):
         names.repo(text)

@@ -99,3 +99,9 @@ async def test_hooks_and_configuration_of_people_are_not_read(git: safe.SafeGit,
     )
     assert (await git.run(home / "a.git", "update-ref", "refs/heads/x", commit.text)).code == 0
     assert not (home / "marker").exists()
+
+
+async def test_an_address_that_is_a_command_is_not_run(git: safe.SafeGit, home: Path) -> None:
+    done = await git.run(safe.NOWHERE, "ls-remote", f"ext::touch {home}/marker")
+    assert done.code != 0
+    assert not (home / "marker").exists()
