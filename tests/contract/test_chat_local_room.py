@@ -6,6 +6,8 @@ import asyncio
 import json
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -23,6 +25,17 @@ from core.errors import BadInput, Damaged, Rejected, StorageFull, Unavailable
 from tests.contract.chat_local_rig import LocalRig, QuickClock
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+
+SERVING = """
+import asyncio, pathlib, sys
+from adapters.chat.local import adapter
+from tests.contract.chat_local_rig import QuickClock
+async def main(home):
+    async with adapter.LocalChat(home=pathlib.Path(home), clock=QuickClock()):
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+asyncio.run(main(sys.argv[1]))
+"""
 
 
 @pytest.fixture
@@ -251,3 +264,46 @@ async def test_the_registry_loads_it_by_name(home: Path) -> None:
     with pytest.raises(BadInput, match="lokal") as caught:
         registry.load("lokal")
     assert "local" in caught.value.remedy
+
+
+async def test_what_was_acked_survives_a_kill_and_is_told_once(home: Path) -> None:
+    async def daemon() -> asyncio.subprocess.Process:
+        child = await asyncio.create_subprocess_exec(sys.executable, "-c", SERVING, str(home), stdout=-1)
+        assert child.stdout is not None
+        await child.stdout.readline()
+        return child
+
+    child = await daemon()
+    async with Client(home / "chat.sock", "maya", patience=20) as client:
+
+        async def talk() -> None:
+            for number in range(60):
+                await client.post(f"line {number}")
+
+        talking = asyncio.create_task(talk())
+        for count in (10, 30):
+            await client.wait_for(lambda record, count=count: record.text == f"line {count}", 20)  # type: ignore[misc]
+            child.kill()
+            await child.wait()
+            child = await daemon()
+        await talking
+        child.kill()
+        await child.wait()
+    heard: asyncio.Queue[events.Event] = asyncio.Queue()
+    async with LocalChat(home=home, clock=QuickClock()) as chat:
+        listening = asyncio.create_task(chat.listen(heard.put))
+        got = [await asyncio.wait_for(heard.get(), 5) for _ in range(60)]
+        listening.cancel()
+    assert [event.text for event in got if isinstance(event, events.Posted)] == [
+        f"line {number}" for number in range(60)
+    ]
+    assert heard.empty()
+
+
+def test_the_daemon_does_not_load_what_draws_on_screens() -> None:
+    code = (
+        "import sys; from adapters import registry; registry.load('local');"
+        " print([name for name in ('rich', 'prompt_toolkit') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

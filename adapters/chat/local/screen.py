@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 
 from prompt_toolkit.application import get_app
@@ -45,34 +46,44 @@ class Screen:
         self.subcommands = subcommands
         self.may_become = may_become
         self._colour = colour
-        self._painted: dict[
-            int, tuple[tuple[object, ...], Lines]
-        ] = {}  # by message; drawn again when it changed
+        # What was drawn of a message, and of which state of it.
+        self._painted: dict[int, tuple[tuple[object, ...], Lines]] = {}
 
     @property
     def records(self) -> list[Record]:
         """The messages of the open thread."""
         return self.client.messages(self.view.thread) if self.view.thread else []
 
-    def lines(self, width: int) -> Lines:
-        """Return everything there is to see above the input, line by line."""
+    def lines(self, width: int, enough: int = sys.maxsize) -> Lines:
+        """Return what there is to see above the input, line by line: the newest `enough` lines at least.
+
+        Older messages are not drawn before somebody scrolls up to them, so that a long thread opens at once.
+        """
         if self.view.help:
             return [[("", line)] for line in view.help_lines(width, may_become=self.may_become)]
         if not self.view.thread:
             return [[("bold" if line[:1] == "*" else "", line)] for line in self.view.listing(width)]
         records = self.records
         numbers = self.view.numbers(self.view.thread, records)
-        lines: Lines = []
-        for record in records:
-            state = (record.rev, width, self.client.user, len(self.client.names))
-            painted = self._painted.get(record.id)
-            if painted is None or painted[0] != state:
-                shown = paint.record(record, me=self.client.user, names=self.client.names, numbers=numbers)
-                drawn = paint.ansi(shown, width=width, colour=self._colour)
-                painted = (state, [to_formatted_text(ANSI(line)) for line in drawn])
-                self._painted[record.id] = painted
-            lines += [*painted[1], []]
+        drawn: list[Lines] = []
+        count = 0
+        for record in reversed(records):
+            drawn.append(self._paint(record, width, numbers))
+            count += len(drawn[-1]) + 1
+            if count > enough:
+                break
+        lines = [line for part in reversed(drawn) for line in (*part, [])]
         return lines[:-1] or [[("", "An empty thread. What you write opens it.")]]
+
+    def _paint(self, record: Record, width: int, numbers: paint.Numbers) -> Lines:
+        state = (record.rev, width, self.client.user, len(self.client.names))
+        painted = self._painted.get(record.id)
+        if painted is None or painted[0] != state:
+            shown = paint.record(record, me=self.client.user, names=self.client.names, numbers=numbers)
+            drawn = paint.ansi(shown, width=width, colour=self._colour)
+            painted = (state, [to_formatted_text(ANSI(line)) for line in drawn])
+            self._painted[record.id] = painted
+        return painted[1]
 
     def layout(self) -> Layout:
         """Return the arrangement, with the cursor in the input."""
@@ -115,8 +126,8 @@ class _Body(UIControl):
         self._screen = screen
 
     def create_content(self, width: int, height: int) -> UIContent:
-        lines = self._screen.lines(width)
         shown = self._screen.view
+        lines = self._screen.lines(width, height + shown.back)
         shown.back = max(0, min(shown.back, len(lines) - height))
         end = len(lines) - shown.back
         part = lines[max(0, end - height) : end]

@@ -23,6 +23,8 @@ from adapters.chat.local.records import Record
 from adapters.chat.local.screen import Screen
 from core.errors import LoopbridgeError
 
+MOST = 2000  # messages of a thread that are fetched to be looked at
+
 
 class Terminal:
     """One person's screen."""
@@ -195,7 +197,7 @@ class Terminal:
         if about is None:
             self.view.notice = f"There is no thread {thread}."
             return
-        await self.client.read(thread, channel=about.channel)
+        await self.client.read(thread, channel=about.channel, limit=MOST)
         self.view.thread, self.view.channel = thread, about.channel
         self.view.unread.discard(thread)
 
