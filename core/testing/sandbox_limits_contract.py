@@ -22,7 +22,8 @@ while True:
     open("{WORKDIR}/alive", "a").write("x")
     time.sleep(0.001)
 """
-_HURRY = 5.0  # seconds that nothing here takes
+_SETTLES = 5.0  # seconds a death that nobody waited for may take
+_LONG = 60.0  # seconds that nothing here takes
 
 
 async def check_processes_are_counted_per_box(rig: Rig) -> None:
@@ -137,6 +138,17 @@ async def check_time_is_bounded(rig: Rig) -> None:
     await _assert_silence(rig)
 
 
+async def check_an_early_end_leaves_nothing(rig: Rig) -> None:
+    """Whatever moment of the start it falls into."""
+    for moment in range(0, 120, 8):
+        try:
+            await rig.python(_SCRIBBLE, timeout=moment / 1000)
+        except errors.Unavailable:
+            continue
+        raise AssertionError("it ended by itself")
+    await _assert_silence(rig)
+
+
 async def check_cancellation_leaves_nothing(rig: Rig) -> None:
     task = asyncio.create_task(rig.python(_SCRIBBLE))
     await _until(lambda: _size(rig) > 0)
@@ -170,7 +182,7 @@ async def check_a_launcher_becomes_the_box(rig: Rig) -> None:
     await _until(lambda: _size(rig) > 0)
     assert _program(child.pid) == "bwrap"
     child.send_signal(signal.SIGKILL)
-    await child.wait()
+    await asyncio.wait_for(child.wait(), _LONG)
     await _assert_silence(rig, grace=True)
 
 
@@ -184,7 +196,7 @@ async def check_a_box_ends_with_its_spawner(rig: Rig) -> None:
     child = await asyncio.create_subprocess_exec(sys.executable, "-ISc", spawner, at)
     await _until(lambda: _size(rig) > 0)
     child.kill()
-    await child.wait()
+    await asyncio.wait_for(child.wait(), _LONG)
     await _assert_silence(rig, grace=True)
 
 
@@ -192,25 +204,29 @@ async def check_stdio_of_the_host_cannot_be_opened_anew(rig: Rig) -> None:
     """Started with its output in a file of the host, a launcher lets the box have neither that file nor its content."""
     log = rig.scratch / "log"
     log.write_text("precious\n")
-    at = rig.scratch / "launch"
-    code = """
+    rig.give(log)
+    code = f"""
+import os
+seen = b""
 for fd in (0, 1, 2):
     try:
-        os.truncate(f"/proc/self/fd/{fd}", 0)
+        seen += os.read(os.open(f"/proc/self/fd/{{fd}}", os.O_RDONLY | os.O_NONBLOCK), 100)
+        os.truncate(f"/proc/self/fd/{{fd}}", 0)
     except OSError:
         pass
-open("/loop/workdir/tried", "w").close()
+open("{WORKDIR}/seen", "wb").write(seen)
 """
-    await rig.launcher([PYTHON, "-ISc", "import os" + code], at)
+    at = rig.scratch / "launch"
+    await rig.launcher([PYTHON, "-ISc", code], at)
     with log.open("r+b") as file:
         child = await asyncio.create_subprocess_exec(at, stdin=file, stdout=file, stderr=file)
-        assert await child.wait() == 0
-    assert (rig.scratch / "workdir" / "tried").exists()
+        assert await asyncio.wait_for(child.wait(), _LONG) == 0
+    assert (rig.scratch / "workdir" / "seen").read_bytes() == b""
     assert log.read_text() == "precious\n"
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 2 * _HURRY
+    deadline = time.monotonic() + _LONG
     while not holds():
         assert time.monotonic() < deadline, "it never came to that"
         await asyncio.sleep(0.01)
@@ -229,7 +245,7 @@ async def _assert_silence(rig: Rig, *, grace: bool = False) -> None:
     """Nothing writes any more; `grace` is for deaths that nobody waited for."""
     if grace:
         before = -1
-        deadline = time.monotonic() + _HURRY
+        deadline = time.monotonic() + _SETTLES
         while before != _size(rig) and time.monotonic() < deadline:
             before = _size(rig)
             await asyncio.sleep(0.1)
@@ -243,6 +259,7 @@ CHECKS: tuple[Check, ...] = (
     check_sizes_are_bounded,
     check_memory_of_the_whole_box_is_bounded,
     check_time_is_bounded,
+    check_an_early_end_leaves_nothing,
     check_cancellation_leaves_nothing,
     check_nothing_stays_behind_a_command,
     check_a_launcher_becomes_the_box,
