@@ -383,7 +383,8 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
         """Commit an event's outcome in one transaction; return the effects as jobs.
 
         A pending Show of the same card that no one began is superseded (it never comes back from `jobs`). An event settled
-        before, or an effect whose key exists, changes nothing.
+        before, or an effect whose key exists, changes nothing. A node told again takes the new text (none given leaves it) and
+        adds the new props; one whose props say `deleted` loses its text for good. Edges make the nodes they lack.
         """
 
     async def jobs(self) -> Sequence[Job]:

@@ -64,11 +64,11 @@ def _node(node: graph.Node, hand: Hand) -> int:
             props=_props(node.props),
         )
         return identifier
-    merged = _props({**codec.props(row["props"]), **node.props})
-    # Whoever names a thing without its text says nothing of the text; a deletion says so in its props.
-    text = node.text if node.text or "deleted" in node.props else row["text"]
-    if (text, merged) != (row["text"], row["props"]):
-        hand.run(TOLD_AGAIN, id=identifier, text=text, props=merged)
+    merged = {**codec.props(row["props"]), **node.props}
+    # Whoever names a thing without its text says nothing of the text. What was deleted stays so, even if it is told of late.
+    text = "" if merged.get("deleted") else node.text or row["text"]
+    if (text, props := _props(merged)) != (row["text"], row["props"]):
+        hand.run(TOLD_AGAIN, id=identifier, text=text, props=props)
     return identifier
 
 

@@ -23,7 +23,10 @@ NEWEST = f"SELECT id, {FIELDS} {OF_THREAD} ORDER BY at DESC, id DESC LIMIT :limi
 ID_OF = "SELECT id FROM node WHERE key = :key"
 OUT = "SELECT src, kind, dst, at FROM edge WHERE src = :id"
 BACK = "SELECT src, kind, dst, at FROM edge WHERE dst = :id"
-ALL_NODES = f"SELECT {FIELDS} FROM node ORDER BY key"  # noqa: S608 - a constant
+ALL_NODES = (
+    # When a stub was made depends on which of its edges came first.
+    "SELECT key, kind, audience, CASE stub WHEN 1 THEN 0 ELSE at END, text, props FROM node ORDER BY key"
+)
 ALL_EDGES = (
     "SELECT a.key AS src, edge.kind AS kind, b.key AS dst, edge.at AS at FROM edge"
     " JOIN node a ON a.id = edge.src JOIN node b ON b.id = edge.dst ORDER BY a.key, edge.kind, b.key"

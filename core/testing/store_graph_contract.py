@@ -45,6 +45,8 @@ async def check_a_node_is_told_again(rig: Rig) -> None:
         assert back == replace(first, text="new words", props={"a": "1", "b": "2", "c": "3"})
         await settled(store, 4, Outcome(facts=(note("n", deleted="yes"),)))
         assert [node.text for node in await store.nodes(["note:n"])] == [""]
+        await settled(store, 5, Outcome(facts=(note("n", "told late"),)))
+        assert [node.text for node in await store.nodes(["note:n"])] == [""]
 
 
 async def check_an_edge_may_come_before_its_nodes(rig: Rig) -> None:

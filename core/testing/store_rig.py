@@ -15,6 +15,7 @@ from core.graph import Edge, Fact, Node, message, thread
 from core.ids import AskId, CallId, CardKey, IdentityKey, LoopId, MemberId, ThreadKey
 from core.loop import Loop
 from core.message import Message, Text
+from core.people import Identity
 from core.ports import Arrival, Job, Store
 from core.testing.fakes import START, FakeClock
 
@@ -89,6 +90,11 @@ def an_ask(number: int, loop: Loop, *, asked: float = 0, remind: float = 60, exp
         remind_at=at(remind),
         expires_at=at(expire),
     )
+
+
+def identity(key: IdentityKey = MAYA, member: MemberId = MEMBER) -> Identity:
+    """Return an account of a member."""
+    return Identity(key=key, member=member)
 
 
 def say(key: str, *, priority: Priority = Priority.ANSWER, text: str = "hi") -> Say:

@@ -1,0 +1,147 @@
+"""What the store does beyond its port: full text, the digest, the driver's errors, odd rows. Owns: nothing. Imports: adapters.store. Effects: temp files."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from adapters.store import claim, codec, faults
+from adapters.store.store import SqlStore
+from core import errors, graph
+from core.desk import Outcome
+from core.testing import store_rig
+from core.testing.fakes import FakeClock
+
+
+def store_at(path: Path) -> SqlStore:
+    return SqlStore(f"sqlite:///{path}", clock=FakeClock())
+
+
+async def test_words_are_found_where_they_may_be_seen(home: Path) -> None:
+    async with store_at(home / "b.db") as store:
+        for number, (text, lane) in enumerate(
+            [
+                ("retry the Flaky tests", store_rig.LANE),
+                ("flaky", store_rig.OTHER_LANE),
+                ("calm", store_rig.LANE),
+            ]
+        ):
+            await store_rig.settled(store, number, Outcome(facts=store_rig.heard(number, text, lane=lane)))
+        found = await store.search("flaky te", audience=store_rig.LANE)
+        assert [node.text for node in found] == ["retry the Flaky tests"]
+        assert await store.search('"*(', audience=store_rig.LANE) == ()
+        gone = graph.Node(
+            key=found[0].key,
+            kind="message",
+            audience=store_rig.LANE,
+            at=store_rig.at(),
+            props={"deleted": "now"},
+        )
+        await store_rig.settled(store, 7, Outcome(facts=(gone,)))
+        assert await store.search("flaky", audience=store_rig.LANE) == []
+    with sqlite3.connect(home / "b.db") as connection:
+        connection.execute("INSERT INTO node_text(node_text) VALUES ('integrity-check')")
+    connection.close()
+
+
+async def test_equal_graphs_have_equal_digests(home: Path) -> None:
+    facts = [fact for number in range(5) for fact in store_rig.heard(number, f"text {number}")]
+    digests = []
+    for name, order in (("a", facts), ("b", facts[::-1]), ("c", facts[:-2])):
+        async with store_at(home / f"{name}.db") as store:
+            for number, fact in enumerate(order):
+                await store_rig.settled(store, number, Outcome(facts=(fact,)))
+            digests.append(await store.digest())
+    assert digests[0] == digests[1] != digests[2]
+
+
+async def test_a_closed_store_says_so(home: Path) -> None:
+    async with store_at(home / "b.db") as store:
+        await store.keep("k", "v")
+    with pytest.raises(errors.Unavailable, match="closed"):
+        await store.kept("k")
+
+
+async def test_what_was_asked_before_closing_is_done(home: Path) -> None:
+    async with store_at(home / "b.db") as store:
+        asked = [asyncio.ensure_future(store.keep(f"k{number}", "v")) for number in range(500)]
+        await asyncio.sleep(0)
+    await asyncio.gather(*asked)
+    async with store_at(home / "b.db") as store:
+        assert await store.kept("k499") == "v"
+
+
+async def test_a_write_whose_caller_left_is_still_seen(home: Path) -> None:
+    people = store_rig.MAYA, store_rig.MEMBER
+    async with store_at(home / "b.db") as store:
+        arrival = await store_rig.arrived(store, store_rig.posted(1))
+        assert not (await store.people()).identities
+        identity = store_rig.identity(*people)
+        left = asyncio.ensure_future(store.settle(arrival, Outcome(identities=(identity,))))
+        await asyncio.sleep(0)
+        left.cancel()
+        await asyncio.wait([left])
+        await store.keep("after", "it")
+        assert (await store.people()).identities == dict([people])
+
+
+def test_the_drivers_errors_are_told_apart(home: Path) -> None:
+    path = home / "b.db"
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("CREATE TABLE t (x UNIQUE)")
+    holder.execute("INSERT INTO t VALUES (1)")
+    other = sqlite3.connect(path, isolation_level=None, timeout=0)
+    reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    holder.execute("BEGIN EXCLUSIVE")
+    told = {
+        errors.Unavailable: (other, "BEGIN IMMEDIATE"),
+        errors.Rejected: (holder, "INSERT INTO t VALUES (1)"),
+        errors.Damaged: (holder, "SELECT * FROM gone"),
+    }
+    for kind, (connection, statement) in told.items():
+        with pytest.raises(sqlite3.Error) as caught:
+            connection.execute(statement)
+        assert type(faults.translate(caught.value, path)) is kind
+    holder.execute("COMMIT")
+    with pytest.raises(sqlite3.Error) as caught:
+        reader.execute("INSERT INTO t VALUES (2)")
+    unreachable = faults.translate(caught.value, path)
+    assert isinstance(unreachable, errors.Unavailable)
+    assert unreachable.remedy
+    holder.execute("PRAGMA max_page_count = 3")
+    with pytest.raises(sqlite3.Error) as caught:
+        holder.execute("INSERT INTO t VALUES (randomblob(100000))")
+    assert isinstance(faults.translate(caught.value, path), errors.StorageFull)
+    assert faults.translate(ValueError("ours"), path) is None
+    for connection in (holder, other, reader):
+        connection.close()
+
+
+def test_a_reserve_takes_only_what_leaves_room(home: Path) -> None:
+    small = claim.Reserve(home / "b.db", 1 << 16)
+    small.take()
+    assert (home / "b.db.reserve").stat().st_size == 1 << 16
+    assert small.held
+    assert small.release()
+    assert not small.release()
+    vast = claim.Reserve(home / "b.db", 1 << 60)
+    vast.take()
+    assert not vast.held
+    assert not (home / "b.db.reserve").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("plain", "plain"),
+        ("a\0b", "a\ufffdb"),
+        ("\ud83d\ude00", "\U0001f600"),
+        ("x\udc00", "x\ufffd"),
+        ("é\ud800é", "é\ufffdé"),
+    ],
+)
+def test_text_is_cleaned(given: str, taken: str) -> None:
+    assert codec.clean(given) == taken
