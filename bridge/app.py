@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -60,9 +61,14 @@ class Bridge:
     delivery: Delivery
     chats: Chats
     metrics: Metrics
+    git: GitHost
     claim_code: str
     clock: Clock
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def warm_up(self) -> None:
+        """Import what the first loop would wait for."""
+        await asyncio.to_thread(importlib.import_module, "claude_agent_sdk")
+        await self.git.probe()
 
     def health(self) -> dict[str, object]:
         """Return what /healthz tells: "ok", or "degraded" with what is wrong."""
@@ -178,7 +184,8 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
     stack.push_async_callback(dispatcher.close)
     wires.dispatcher = dispatcher
     return Bridge(
-        settings=settings, store=store, dispatcher=dispatcher, performer=performer, delivery=delivery, chats=chats, metrics=metrics,
+        settings=settings, store=store, dispatcher=dispatcher, performer=performer, delivery=delivery, chats=chats, metrics=metrics, git=git,
+        git=git,
         claim_code=code, clock=clock,
     )  # fmt: skip
 

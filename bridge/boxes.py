@@ -1,4 +1,4 @@
-"""What a loop's boxes see. Owns: Boxes. Imports: core, adapters.agent.managed (texts only). Effects: none but writing the launcher.
+"""What a loop's boxes see. Owns: Boxes. Imports: core, adapters (texts only). Effects: none but writing the launcher.
 
 Two kinds: the agent's box (the clone, the CLI, the two sockets) and the git box (the clone and its mirror: no way out at all).
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.agent import managed
+from adapters.git import workspace
 from bridge.folders import LoopFolder
 from core.loop import Loop
 from core.ports import Bind, Box, Git, Limits, Sandbox
@@ -50,7 +51,7 @@ class Boxes:
                 Bind(source=folder.model_socket, dest=MODEL),
                 Bind(source=folder.egress_socket, dest=EGRESS),
             ),
-            files={**plain.files, managed.SETTINGS_PATH: managed.settings()},
+            files={**plain.files, **workspace.FILES, managed.SETTINGS_PATH: managed.settings()},
             env={
                 **managed.environment(home=HOME, model_socket=MODEL),
                 **proxy,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Mapping
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -53,9 +54,7 @@ class Chats:
         for name, arguments in self._wanted().items():
             self._states[name] = "connecting"
             self._first_try[name] = asyncio.Event()
-            self._supervisor.keep(
-                f"chat {name}", lambda name=name, arguments=arguments: self._listen(name, arguments, emit)
-            )
+            self._supervisor.keep(f"chat {name}", partial(self._listen, name, arguments, emit))
         if self._settings.chat.local.enabled:
             await emit(self._own_user())
         for tried in self._first_try.values():

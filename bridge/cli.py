@@ -53,7 +53,7 @@ def doctor(
 def run() -> None:
     """Run the bridge until it is stopped (Ctrl-C or SIGTERM)."""
     settings = _ready()
-    _perform(_needs("bridge.app").run(settings))
+    _perform(_needs("bridge.daemon").run(settings))
 
 
 @app.command()

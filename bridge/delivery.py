@@ -126,10 +126,12 @@ class Delivery:
                 await chat.whisper(effect.lane, effect.to, self._clean(effect.message), key=effect.key)
             case React():
                 await chat.react(effect.lane, effect.message, effect.emoji)
-            case Look():
+            case Look() if effect.what in PRIVATE:
                 await chat.whisper(
                     effect.lane, effect.to, self._clean(await self._answer(effect)), key=effect.key
                 )
+            case Look():
+                return await chat.post(effect.lane, self._clean(await self._answer(effect)), key=effect.key)
             case _:
                 raise Rejected(f"{effect.kind} is nothing a chat can do")
         return ""

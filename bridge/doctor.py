@@ -1,4 +1,4 @@
-"""`loopbridge doctor`. Owns: main, examine. Imports: bridge, config, core, rich. Effects: runs every check, prints.
+"""`loopbridge doctor`. Owns: main, examine, limited. Imports: bridge, config, core, rich. Effects: runs every check, prints.
 
 Each check runs under a time limit and apart from the others: what one finds, or how it ends, stops no other.
 """
@@ -55,7 +55,7 @@ async def examine(environ: Mapping[str, str]) -> list[Finding]:
         ("repositories", lambda: checks_outside.repositories(settings)),
         ("chats", lambda: checks_outside.chats(settings, daemon)),
     )
-    results = await asyncio.gather(*(_limited(name, check) for name, check in checks))
+    results = await asyncio.gather(*(limited(name, check) for name, check in checks))
     return [*found, *(finding for result in results for finding in result)]
 
 
@@ -77,12 +77,15 @@ def _settings(environ: Mapping[str, str]) -> tuple[Settings, list[Finding]]:
     return Settings(home=configuration.home_of({}).expanduser()), lines
 
 
-async def _limited(name: str, check: Callable[[], Awaitable[Sequence[Finding]]]) -> Sequence[Finding]:
+async def limited(
+    name: str, check: Callable[[], Awaitable[Sequence[Finding]]], *, limit: float = LIMIT
+) -> Sequence[Finding]:
+    """Run one check for `limit` seconds at most; however it ends, there is a finding."""
     try:
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(limit):
             return await check()
     except TimeoutError:
-        detail, remedy = f"no answer within {LIMIT:.0f} seconds", "Try again when the machine is less busy."
+        detail, remedy = f"no answer within {limit:.0f} seconds", "Try again when the machine is less busy."
     except LoopbridgeError as exc:
         detail, remedy = str(exc), exc.remedy
     except Exception as exc:  # noqa: BLE001 - a check that breaks is a finding, and stops no other

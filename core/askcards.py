@@ -67,7 +67,9 @@ def put(
         Button(label="Deny…", token=asks.token(ask, "deny"), style="danger", wants_text="Why not? (the agent is told)"),
     )))  # fmt: skip
     return Message(
-        title=f"{wording.line(driver, 40)}, may I {what}?", blocks=tuple(blocks), notify=tuple(notify)
+        title=f"may I {what}?" if notify else f"{wording.line(driver, 40)}, may I {what}?",
+        blocks=tuple(blocks),
+        notify=tuple(notify),
     )
 
 

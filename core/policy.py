@@ -19,6 +19,7 @@ from typing import Literal
 Action = Literal["allow", "ask", "deny"]
 SHELL_MEANS_MORE = frozenset(";|&$`<>\n\r()\\{}*?[]~#!")
 DESCRIPTIVE = frozenset({"description", "timeout"})
+LONGEST_COMMAND = 8_192  # characters; a longer one is nothing a pattern was meant for, and slow to take apart
 PATH_KEYS = ("file_path", "path", "notebook_path")
 
 
@@ -93,7 +94,11 @@ def _matches(rule: Rule, workdir: str, tool: str, fields: Mapping[str, object]) 
 def _command_matches(pattern: str, command: object) -> bool:
     if pattern == "*":
         return True
-    if not isinstance(command, str) or set(_unquoted(command)) & SHELL_MEANS_MORE:
+    if (
+        not isinstance(command, str)
+        or len(command) > LONGEST_COMMAND
+        or set(_unquoted(command)) & SHELL_MEANS_MORE
+    ):
         return False
     try:
         words = shlex.split(command)

@@ -10,9 +10,10 @@ ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@
 
 
 def duration(seconds: float) -> str:
-    """Return "8 s", "2 m 10 s", "3 h 5 m", "2 d 4 h"."""
+    """Return "8 s", "2 m 10 s", "3 h 5 m", "24 h", "2 d 4 h"."""
     whole = max(0, int(seconds))
-    for size, big, small_size, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+    units = ((3600, "h", 60, "m"), (60, "m", 1, "s"))
+    for size, big, small_size, small in ((86400, "d", 3600, "h"),) if whole >= 2 * 86400 else units:
         if whole >= size:
             rest = whole % size // small_size
             return f"{whole // size} {big}" + (f" {rest} {small}" if rest else "")

@@ -39,6 +39,21 @@ def name_of(draft: Draft, key: IdentityKey) -> str:
     return known.name if known else key.rpartition("/")[2]
 
 
+def learn_name(draft: Draft, author: Author) -> Member | None:
+    """Return who wrote; somebody known so far by an account's id alone gets the name they go by."""
+    member = draft.desk.people.of(author.identity)
+    if (
+        member is None
+        or member.name != author.identity.rpartition("/")[2]
+        or not author.name.strip()
+        or author.name == member.name
+    ):
+        return member
+    named = replace(member, name=wording.line(author.name, 60))
+    draft.members.append(named)
+    return named
+
+
 def admit(draft: Draft, key: IdentityKey, name: str, role: Role, *, quiet: bool = False) -> None:
     """Make somebody a member with a role, or change the role."""
     known = draft.desk.people.of(key)

@@ -20,7 +20,7 @@ def posted(draft: Draft, event: Posted) -> None:
     messages.note(draft, event)
     if event.author.bot:
         return
-    member = draft.desk.people.of(event.author.identity)
+    member = admission.learn_name(draft, event.author)
     words = commands.spoken(event.text)
     if words is not None:
         _ordered(draft, event, member, words)

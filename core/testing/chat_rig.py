@@ -1,4 +1,4 @@
-"""What the chat checks work with. Owns: Rig, Sent, Seen. Imports: core. Effects: none (a rig has them).
+"""What the chat checks work with. Owns: Rig, Sent, Seen, opened, taken, texts. Imports: core. Effects: none (a rig has them).
 
 A rig wires a real adapter to a far side and plays the people there. It keeps a listener running whose events `next_event` hands
 out one by one; an event counts as acked once it was queued there.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from core.events import Event
+from core.events import Event, Posted
 from core.ids import IdentityKey, ThreadKey
 from core.message import Message
 from core.ports import ChatAdapter
+
+E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,3 +89,22 @@ class Rig(Protocol):
 
     async def send_garbage(self) -> None:
         """Have the far side send what no adapter can read."""
+
+
+async def taken(rig: Rig, kind: type[E]) -> E:
+    """Take the next event, which has to be of this kind."""
+    event = await rig.next_event()
+    assert isinstance(event, kind), event
+    return event
+
+
+async def opened(rig: Rig, words: str = "the login test fails again") -> Sent:
+    """Open a thread and take its event."""
+    sent = await rig.user_posts(words)
+    assert (await taken(rig, Posted)).lane == sent.thread
+    return sent
+
+
+async def texts(rig: Rig, thread: ThreadKey) -> list[str]:
+    """Return what maya reads in a thread, oldest first."""
+    return [seen.text for seen in await rig.transcript(thread)]

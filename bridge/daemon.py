@@ -1,0 +1,55 @@
+"""The daemon: a bridge that runs until it is told to stop. Owns: run. Imports: bridge. Effects: signals, standard output, a port."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+
+import structlog
+
+from bridge import app, web
+from bridge.supervise import Supervisor
+from config.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+async def run(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; return the exit code. What was under way is taken up again by the next start."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with (
+        app.open_bridge(settings) as bridge,
+        web.serve(
+            settings.http.host, settings.http.port, health=bridge.health, metrics=bridge.metrics
+        ) as port,
+        Supervisor(bridge.clock) as supervisor,
+    ):
+        _greet(bridge, port)
+        supervisor.once("warm-up", bridge.warm_up())
+        gc.collect()
+        await stop.wait()
+        log.info("bridge.stopping", running=len(bridge.performer.running))
+    log.info("bridge.stopped")
+    return 0
+
+
+def _greet(bridge: app.Bridge, port: int) -> None:
+    """Say that the bridge is ready and, until somebody claimed it, with which code."""
+    settings = bridge.settings
+    log.info(
+        "bridge.ready",
+        home=str(settings.home),
+        http=f"http://{settings.http.host}:{port}",
+        chats=bridge.chats.states(),
+    )
+    if bridge.claim_code:
+        sys.stdout.write(
+            f"Nobody has claimed this bridge yet. In a chat it is in, write:  /loop claim {bridge.claim_code}\n"
+            "Whoever does so first becomes its admin.\n"
+        )
+        sys.stdout.flush()
