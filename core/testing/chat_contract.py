@@ -6,15 +6,10 @@ cards, the thread's past, files and the end is in `chat_cards_contract`; CHECKS 
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import TypeVar
 
 from core import events, message
-from core.errors import PortError, Rejected
-from core.ids import ThreadKey, Token
+from core.errors import PortError
 from core.message import Message
 from core.testing import chat_cards_contract
 from core.testing.chat_rig import Rig, opened, taken, texts
@@ -76,7 +71,7 @@ async def check_what_was_acked_stays_away(rig: Rig) -> None:
 
 
 async def check_what_could_not_be_stored_comes_again(rig: Rig) -> None:
-    await rig.failtaken()
+    await rig.fail_next()
     await rig.user_posts("first")
     await rig.user_posts("second")
     assert [(await taken(rig, events.Posted)).text for _ in range(2)] == ["first", "second"]

@@ -238,7 +238,7 @@ async def test_a_press_asked_again_counts_once(rig: LocalRig) -> None:
     sent = await rig.user_posts("root")
     card = int(await rig.adapter.post(sent.thread, message.text("card"), key="c"))
     for _ in range(2):
-        await rig.client("maya")._ask("press", key="same", message=card, token="t")
+        await rig.client("maya")._line.ask("press", key="same", message=card, token="t")
     await rig.user_posts("after", thread=sent.thread)
     kinds = [(await rig.next_event()).kind for _ in range(3)]
     assert kinds == ["posted", "pressed", "posted"]

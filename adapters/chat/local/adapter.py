@@ -16,6 +16,7 @@ from typing import Self
 from adapters.chat.local import render, sockets, wire
 from adapters.chat.local.hall import Hall
 from adapters.chat.local.records import BOT, PLATFORM, WORKSPACE, Deed, Record, identity_of, user_of
+from adapters.chat.local.room import Room
 from adapters.chat.local.server import Server
 from core.errors import Damaged, LoopbridgeError, Rejected, StorageFull, Unavailable
 from core.events import Author, FileRef, Posted
@@ -132,10 +133,7 @@ class LocalChat:
         """Return the thread up to and including message `upto`, the bridge's own posts as its plain text."""
         channel, root = place(thread)
         last = _number(upto)
-        records, total = await self._hall.ask(lambda room: room.thread(channel, root, upto=last, limit=limit))
-        people = await self._hall.ask(lambda room: room.people())
-        messages = tuple(_remembered(record, people) for record in records)
-        return History(messages=messages, left_out=total - len(messages))
+        return await self._hall.ask(lambda room: _history(room, channel, root, upto=last, limit=limit))
 
     async def fetch(self, file: FileRef, into: Path, *, max_bytes: int) -> None:
         """Write an uploaded file to `into`. Raises Rejected when it is unknown or larger than `max_bytes`."""
@@ -182,6 +180,14 @@ def _number(identifier: str) -> int:
     if not (identifier.isascii() and identifier.isdigit()):
         raise Rejected(f"{identifier!r} is not a message of the local chat")
     return int(identifier)
+
+
+def _history(room: Room, channel: str, root: int, *, upto: int, limit: int) -> History:
+    """Read a thread in the room's own thread: a long one would hold up the event loop."""
+    records, total = room.thread(channel, root, upto=upto, limit=limit)
+    people = room.people()
+    messages = tuple(_remembered(record, people) for record in records)
+    return History(messages=messages, left_out=total - len(messages))
 
 
 def _remembered(record: Record, people: Mapping[str, str]) -> Posted:

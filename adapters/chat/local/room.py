@@ -71,13 +71,7 @@ class Room(Shelf):
             ).lastrowid
             if not root:
                 db.execute("UPDATE message SET root = id WHERE id = ?", (message,))
-            for file in files:
-                taken = db.execute(
-                    "UPDATE file SET message = ? WHERE id = ? AND owner = ? AND message IS NULL",
-                    (message, file, user),
-                )
-                if taken.rowcount != 1:
-                    raise Rejected(f"no uploaded file {file!r} of yours is waiting to be sent")
+            self._attach(int(message or 0), user, files)
             self._queue("posted", int(message or 0), user, at, text=text)
             return self._record(int(message or 0)), True
 
@@ -205,18 +199,14 @@ class Room(Shelf):
             (kind, message, user, name, bot, text, token, _iso(at), key),
         )
 
-    def _own(self, user: str, message: int) -> Record:
-        found = self._record(message)
-        if found.author != user or found.deleted:
-            raise Rejected(f"message {message} is not yours to change")
-        return found
-
-    def _need_thread(self, channel: str, root: int) -> None:
-        row = self._db.execute(
-            "SELECT 1 FROM message WHERE id = ? AND root = id AND channel = ?", (root, channel)
-        )
-        if row.fetchone() is None:
-            raise Rejected(f"there is no thread {root} in channel {channel}")
+    def _attach(self, message: int, user: str, files: Sequence[str]) -> None:
+        for file in files:
+            taken = self._db.execute(
+                "UPDATE file SET message = ? WHERE id = ? AND owner = ? AND message IS NULL",
+                (message, file, user),
+            )
+            if taken.rowcount != 1:
+                raise Rejected(f"no uploaded file {file!r} of yours is waiting to be sent")
 
 
 def _iso(at: datetime) -> str:

@@ -16,6 +16,8 @@ from typing import Any
 
 from adapters.chat.local import requests, wire
 from adapters.chat.local.hall import Hall
+from adapters.chat.local.records import Record
+from adapters.chat.local.room import Room
 from core.errors import BadInput, LoopbridgeError
 from core.ports import Clock
 
@@ -122,15 +124,13 @@ class Connection:
         match asked:
             case requests.Subscribe():
                 self._hall.join(self)
-                records = await self._hall.ask(lambda room: room.newest(asked.limit, self.user))
-                for record in records:
-                    self.tell(wire.push("whisper" if record.to else "message", wire.spell(record)))
+                for line in await self._hall.ask(lambda room: _backlog(room, asked.limit, self.user)):
+                    self.tell(line)
+                    # A long backlog is sent as fast as it is read; only what comes unasked can be too much.
+                    await self._writer.drain()
                 return {"people": dict(await self._hall.ask(lambda room: room.people()))}
             case requests.Read():
-                found, total = await self._hall.ask(
-                    lambda room: room.thread(asked.channel, asked.thread, limit=asked.limit, viewer=self.user)
-                )
-                return {"records": [wire.spell(record) for record in found], "total": total}
+                return await self._hall.ask(lambda room: _thread(room, asked, self.user))
             case requests.Threads():
                 threads = await self._hall.ask(lambda room: room.headings(asked.limit))
                 return {"threads": [wire.heading(thread) for thread in threads]}
@@ -152,20 +152,7 @@ class Connection:
         hall, user, now = self._hall, self.user, self._clock.now()
         match asked:
             case requests.Post():
-                record, fresh = await hall.ask(
-                    lambda room: room.say(
-                        user,
-                        asked.channel,
-                        asked.thread,
-                        asked.text,
-                        at=now,
-                        key=asked.key,
-                        files=asked.files,
-                        reply_to=asked.reply_to,
-                    )
-                )
-                if fresh:
-                    hall.announce("message", record)
+                record = await self._say(asked)
             case requests.Edit():
                 record = await hall.ask(lambda room: room.change(user, asked.message, asked.text, at=now))
                 hall.announce("edited", record)
@@ -189,6 +176,36 @@ class Connection:
                 return {"file": file.id}
         hall.stir()
         return {"message": record.id, "thread": record.root, "channel": record.channel}
+
+    async def _say(self, asked: requests.Post) -> Record:
+        now = self._clock.now()
+        record, fresh = await self._hall.ask(
+            lambda room: room.say(
+                self.user,
+                asked.channel,
+                asked.thread,
+                asked.text,
+                at=now,
+                key=asked.key,
+                files=asked.files,
+                reply_to=asked.reply_to,
+            )
+        )
+        if fresh:
+            self._hall.announce("message", record)
+        return record
+
+
+def _backlog(room: Room, limit: int, viewer: str) -> list[bytes]:
+    return [
+        wire.push("whisper" if record.to else "message", wire.spell(record))
+        for record in room.newest(limit, viewer)
+    ]
+
+
+def _thread(room: Room, asked: requests.Read, viewer: str) -> Mapping[str, Any]:
+    found, total = room.thread(asked.channel, asked.thread, limit=asked.limit, viewer=viewer)
+    return {"records": [wire.spell(record) for record in found], "total": total}
 
 
 async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes | None]:

@@ -123,3 +123,16 @@ class Shelf:
     def _by_key(self, key: str) -> Record | None:
         row = self._rows("m.key", key)
         return tables.record(row) if row else None
+
+    def _own(self, user: str, message: int) -> Record:
+        found = self._record(message)
+        if found.author != user or found.deleted:
+            raise Rejected(f"message {message} is not yours to change")
+        return found
+
+    def _need_thread(self, channel: str, root: int) -> None:
+        row = self._db.execute(
+            "SELECT 1 FROM message WHERE id = ? AND root = id AND channel = ?", (root, channel)
+        )
+        if row.fetchone() is None:
+            raise Rejected(f"there is no thread {root} in channel {channel}")

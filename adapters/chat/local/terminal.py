@@ -48,7 +48,7 @@ class Terminal:
         self._stale = asyncio.Event()
         self.app: Application[None] = Application(
             layout=self.screen.layout(),
-            key_bindings=self._keys(),
+            key_bindings=_keys(self),
             full_screen=True,
             mouse_support=False,
             input=source,
@@ -80,21 +80,8 @@ class Terminal:
 
     # ── keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _keys(self) -> KeyBindings:
-        keys = KeyBindings()
-        empty = Condition(lambda: not self.buffer.text)
-        choosing = Condition(lambda: self.buffer.complete_state is not None)
-        keys.add("enter")(self._enter)
-        keys.add("escape", "enter")(lambda event: self.buffer.insert_text("\n"))
-        keys.add("escape", filter=~choosing)(lambda event: self._step_back())
-        keys.add("c-c")(lambda event: self._step_back() if not self.buffer.text else self.buffer.reset())
-        keys.add("c-d", filter=empty)(lambda event: event.app.exit())
-        keys.add("<sigint>")(lambda event: event.app.exit())
-        keys.add("pageup")(lambda event: self._scroll(event, 1))
-        keys.add("pagedown")(lambda event: self._scroll(event, -1))
-        return keys
-
-    def _enter(self, event: KeyPressEvent) -> None:
+    def enter(self, event: KeyPressEvent) -> None:
+        """Take the completion that is chosen, or the line."""
         state = self.buffer.complete_state
         if state is not None and state.current_completion is not None:
             self.buffer.complete_state = None
@@ -105,10 +92,11 @@ class Terminal:
         if line.strip() or self.view.form:
             self._work.put_nowait(line)
 
-    def _scroll(self, event: KeyPressEvent, way: int) -> None:
+    def scroll(self, event: KeyPressEvent, way: int) -> None:
+        """Move half a screen up (1) or down (-1)."""
         self.view.back = max(0, self.view.back + way * max(1, event.app.output.get_size().rows // 2))
 
-    def _step_back(self) -> None:
+    def step_back(self) -> None:
         """Leave the form, the help or the thread, whichever is innermost."""
         if self.view.form:
             self._end_form("Not pressed.")
@@ -244,6 +232,22 @@ class Terminal:
                 self.view.notice = str(error)
             self.app.invalidate()
             await asyncio.sleep(0.2)
+
+
+def _keys(terminal: Terminal) -> KeyBindings:
+    keys = KeyBindings()
+    buffer = terminal.buffer
+    empty = Condition(lambda: not buffer.text)
+    choosing = Condition(lambda: buffer.complete_state is not None)
+    keys.add("enter")(terminal.enter)
+    keys.add("escape", "enter")(lambda event: buffer.insert_text("\n"))
+    keys.add("escape", filter=~choosing)(lambda event: terminal.step_back())
+    keys.add("c-c")(lambda event: terminal.step_back() if not buffer.text else buffer.reset())
+    keys.add("c-d", filter=empty)(lambda event: event.app.exit())
+    keys.add("<sigint>")(lambda event: event.app.exit())
+    keys.add("pageup")(lambda event: terminal.scroll(event, 1))
+    keys.add("pagedown")(lambda event: terminal.scroll(event, -1))
+    return keys
 
 
 async def run(
