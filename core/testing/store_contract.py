@@ -32,6 +32,7 @@ from core.testing.store_rig import (
     say,
     settled,
     show,
+    spent,
     wanted,
 )
 
@@ -100,7 +101,7 @@ async def check_every_kind_of_event_and_effect_comes_back(rig: Rig) -> None:
 async def check_settling_is_whole_and_happens_once(rig: Rig) -> None:
     loop = a_loop()
     outcome = Outcome(
-        loop=loop, asks=(an_ask(1, loop),), facts=heard(1), effects=(say("k"),), spent=_spent("r", 0.5)
+        loop=loop, asks=(an_ask(1, loop),), facts=heard(1), effects=(say("k"),), spent=spent("r", 0.5)
     )
     async with rig.open() as store:
         arrival = await arrived(store, posted(1))
@@ -251,11 +252,11 @@ async def check_people_are_remembered(rig: Rig) -> None:
 
 
 async def check_spending_is_summed(rig: Rig) -> None:
-    first, second = _spent("1", 0.25), replace(_spent("2", 0.5), loop=a_loop(2).id, at=at(100))
+    first, second = spent("1", 0.25), replace(spent("2", 0.5), loop=a_loop(2).id, at=at(100))
     async with rig.open() as store:
         assert await store.spent() == (0.0, 0)
-        for number, spent in enumerate((first, second, first)):
-            await settled(store, number, Outcome(spent=spent))
+        for number, one in enumerate((first, second, first)):
+            await settled(store, number, Outcome(spent=one))
         assert await store.spent() == (0.75, 20)
         assert await store.spent(loop=first.loop) == (0.25, 10)
         assert await store.spent(since=at(50)) == (0.5, 10)
@@ -287,21 +288,6 @@ async def check_an_unknown_arrival_or_job_is_no_harm(rig: Rig) -> None:
 
 def _denied(ask: asks.Ask) -> asks.Ask:
     return asks.settle(ask, "deny", member=MEMBER, name="Maya", at=at(60))
-
-
-def _spent(request: str, dollars: float) -> events.Spent:
-    return events.Spent(
-        lane=LANE,
-        at=at(),
-        loop=a_loop().id,
-        request=request,
-        model="m",
-        input_tokens=1,
-        output_tokens=2,
-        cache_read_tokens=3,
-        cache_write_tokens=4,
-        cost_usd=dollars,
-    )
 
 
 CHECKS: tuple[Check, ...] = tuple(

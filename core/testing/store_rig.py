@@ -107,6 +107,22 @@ def show(key: str, card: str = "card", *, text: str = "hi") -> Show:
     return Show(key=key, lane=LANE, card=CardKey(card), priority=Priority.PROGRESS, message=words(text))
 
 
+def spent(request: str, dollars: float) -> events.Spent:
+    """Return a metered request of loop 1: ten tokens."""
+    return events.Spent(
+        lane=LANE,
+        at=at(),
+        loop=a_loop().id,
+        request=request,
+        model="m",
+        input_tokens=1,
+        output_tokens=2,
+        cache_read_tokens=3,
+        cache_write_tokens=4,
+        cost_usd=dollars,
+    )
+
+
 def words(text: str) -> Message:
     """Return a message of one paragraph."""
     return Message(blocks=(Text(text=text),))

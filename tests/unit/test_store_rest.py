@@ -63,6 +63,9 @@ async def test_a_closed_store_says_so(home: Path) -> None:
         await store.keep("k", "v")
     with pytest.raises(errors.Unavailable, match="closed"):
         await store.kept("k")
+    # Everything is in the one file now, which nobody else may read.
+    assert sorted(path.name for path in home.iterdir()) == ["b.db", "b.db.lock", "b.db.reserve"]
+    assert (home / "b.db").stat().st_mode & 0o077 == 0
 
 
 async def test_what_was_asked_before_closing_is_done(home: Path) -> None:

@@ -25,8 +25,10 @@ FULL_TEXT = (
 
 def upgrade() -> None:
     """Create everything."""
-    _happenings()
+    _events()
+    _effects()
     _loops()
+    _sessions()
     _asks_and_people()
     _graph()
     if op.get_context().dialect.name == "sqlite":
@@ -46,7 +48,7 @@ def _id(name: str) -> sa.Column[int]:
     return sa.Column(name, ID, autoincrement=False, nullable=False)
 
 
-def _happenings() -> None:
+def _events() -> None:
     op.create_table(
         "event",
         _id("id"),
@@ -66,6 +68,9 @@ def _happenings() -> None:
         sqlite_where=sa.text("handled_at IS NULL"),
         postgresql_where=sa.text("handled_at IS NULL"),
     )
+
+
+def _effects() -> None:
     op.create_table(
         "effect",
         _id("id"),
@@ -132,6 +137,9 @@ def _loops() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("turn_loop", "turn", ["loop", "number"])
+
+
+def _sessions() -> None:
     op.create_table(
         "session_entry",
         _text("session"),
