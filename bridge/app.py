@@ -184,9 +184,8 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
     stack.push_async_callback(dispatcher.close)
     wires.dispatcher = dispatcher
     return Bridge(
-        settings=settings, store=store, dispatcher=dispatcher, performer=performer, delivery=delivery, chats=chats, metrics=metrics, git=git,
-        git=git,
-        claim_code=code, clock=clock,
+        settings=settings, store=store, dispatcher=dispatcher, performer=performer, delivery=delivery, chats=chats, metrics=metrics,
+        git=git, claim_code=code, clock=clock,
     )  # fmt: skip
 
 
