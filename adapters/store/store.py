@@ -46,7 +46,15 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
         self._reader: Worker
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self._open)
+        opened = asyncio.ensure_future(asyncio.to_thread(self._open))
+        try:
+            await asyncio.shield(opened)
+        except asyncio.CancelledError:
+            # A thread cannot be called back: what it opens is closed again.
+            await asyncio.wait([opened])
+            if opened.exception() is None:
+                await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(

@@ -68,6 +68,16 @@ async def test_a_closed_store_says_so(home: Path) -> None:
     assert (home / "b.db").stat().st_mode & 0o077 == 0
 
 
+async def test_an_opening_that_was_called_off_leaves_nothing_open(home: Path) -> None:
+    opening = asyncio.ensure_future(store_at(home / "b.db").__aenter__())
+    await asyncio.sleep(0.01)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    async with store_at(home / "b.db") as store:
+        assert await store.kept("k") is None
+
+
 async def test_what_was_asked_before_closing_is_done(home: Path) -> None:
     async with store_at(home / "b.db") as store:
         asked = [asyncio.ensure_future(store.keep(f"k{number}", "v")) for number in range(500)]
