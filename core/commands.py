@@ -163,7 +163,13 @@ def _start(words: str) -> Command:
 
 
 VALUED = {"--repo": "repo", "--branch": "branch", "--model": "model", "--budget": "budget_usd"}
+LAST_OPTION = re.compile(r"(?:^|\s+)(--[a-z][a-z-]*)(?:[= ][^\s-]\S*)?\s*$")
 FLAGS = {"--no-context": ("with_thread", False)}
+
+
+def _is_option(name: str) -> bool:
+    """Whether a trailing word is meant as an option of ours, misspelt or not; any other belongs to the task."""
+    return bool(difflib.get_close_matches(name, [*VALUED, *FLAGS], n=1, cutoff=0.7))
 
 
 def _options(words: str) -> tuple[Options, str]:
@@ -172,11 +178,9 @@ def _options(words: str) -> tuple[Options, str]:
     left = words.strip()
     while left.startswith("--"):
         left = _take(left, found)
-    tail = re.search(r"((?:\s+--[a-z][a-z-]*(?:[= ][^\s-]\S*)?)+)\s*$", left)
-    if tail:
-        trailing, left = tail.group(1).strip(), left[: tail.start()]
-        while trailing:
-            trailing = _take(trailing, found)
+    while (tail := LAST_OPTION.search(left)) and _is_option(tail.group(1)):
+        _take(tail.group().strip(), found)
+        left = left[: tail.start()]
     return Options(**found), left.strip()  # type: ignore[arg-type]
 
 
