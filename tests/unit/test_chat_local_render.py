@@ -127,6 +127,8 @@ def test_a_transcript_is_the_thread_on_paper() -> None:
         ("ask 7f3 · expires 2026-11-22 14:02", "ask 0aa1 · expires 2027-01-01T00:00:59+00:00"),
         ("type `approve 7f3`", "type `approve 801`"),
         ("1 failed in 0.12s, 350 ms", "1 failed in 10.5s, 1.2 s"),
+        ("working · 2 m · <$0.01", "working · 1 h 5 m · $1,234.50"),
+        ("Ask 7f3 has waited 2 m 10 s", "Ask 801 has waited 8 s"),
         ("allowed once by Maya, 14:02", "allowed once by Maya, 23:59:01"),
     ],
 )

@@ -106,11 +106,13 @@ _MASKS: Final = (
     ),
     (re.compile(r"(\bloop/[a-z0-9-]*?-)[0-9a-f]{6}\b"), r"\1a1b2c3"),
     (re.compile(r"#[0-9a-f]{6}\b"), "#a1b2c3"),
-    (re.compile(r"\b((?:ask|approve|deny|answer) #?)[0-9a-f]{3,32}\b"), r"\g<1>7f3"),
+    (re.compile(r"\b((?:ask|approve|deny|answer) #?)[0-9a-f]{3,32}\b", re.IGNORECASE), r"\g<1>7f3"),
     (re.compile(r"(?<![\w$.-])[0-9a-f]{7,64}\b(?!\.\w)"), "0123abc"),
-    (re.compile(r"\$\d+(?:\.\d+)?"), "$0.42"),
+    (re.compile(r"<?\$\d+(?:,\d{3})*(?:\.\d+)?"), "$0.42"),
     (re.compile(r"\b\d\d:\d\d(?::\d\d)?\b"), "14:02"),
-    (re.compile(r"\b(?:\d+ h )?(?:\d+ m )?\d+(?:\.\d+)? (?:ms|s)\b(?!\w)|\bin \d+(?:\.\d+)?s\b"), "2 s"),
+    # Whole hours and days are deadlines, which stay the same.
+    (re.compile(r"\b(?:\d+ h (?=\d+ m))?(?:\d+ m(?: \d+ s)?|\d+(?:\.\d+)? (?:ms|s))\b"), "2 s"),
+    (re.compile(r"\bin \d+(?:\.\d+)?s\b"), "in 2s"),
 )
 
 
