@@ -27,6 +27,16 @@ def card_of(effect: Effect) -> CardKey | None:
     return effect.card or None if isinstance(effect, Say | Show) else None
 
 
+def _superseded(old: Job, new: Job) -> bool:
+    """Whether an edit need not go out any more. One that was tried already may have shown: it keeps its place before the newer one."""
+    return (
+        isinstance(old.effect, Show)
+        and card_of(old.effect) == card_of(new.effect)
+        and old.id < new.id
+        and old.attempts == 0
+    )
+
+
 class Outbox:
     """The chat effects of one lane. Times are monotonic seconds."""
 
@@ -43,13 +53,8 @@ class Outbox:
     def put(self, jobs: Sequence[Job]) -> None:
         """Add jobs; a newer Show of a card takes the place of an older Show that still waits."""
         for job in jobs:
-            card = card_of(job.effect)
             if isinstance(job.effect, Show):
-                for other in [
-                    old
-                    for old in self._jobs.values()
-                    if isinstance(old.effect, Show) and card_of(old.effect) == card and old.id < job.id
-                ]:
+                for other in [old for old in self._jobs.values() if _superseded(old, job)]:
                     self.drop(other.id)
             self._jobs[job.id] = job
 

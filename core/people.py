@@ -26,6 +26,7 @@ class Member:
     id: MemberId
     name: str
     role: Role
+    claimed: bool = False  # whether this is who claimed the bridge with the console's code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +59,8 @@ class People:
 
     @property
     def claimed(self) -> bool:
-        """Whether the bridge has an admin."""
-        return any(member.role == "admin" for member in self.members.values())
+        """Whether somebody has used the console's one-time code. (The local chat's own user is an admin without it.)"""
+        return any(member.claimed for member in self.members.values())
 
 
 def may(member: Member | None, action: Action, *, driver: MemberId | None = None) -> bool:

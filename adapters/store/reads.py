@@ -29,7 +29,7 @@ DUE = (
     "SELECT body, expires_at <= :now AS expired FROM ask"
     " WHERE state = 'open' AND (expires_at <= :now OR (remind_at <= :now AND reminded = 0)) ORDER BY asked_at, id"
 )
-MEMBERS = "SELECT id, name, role FROM member ORDER BY name, id"
+MEMBERS = "SELECT id, name, role, claimed FROM member ORDER BY name, id"
 IDENTITIES = "SELECT key, member FROM identity ORDER BY key"
 SPENT = "SELECT coalesce(sum(cost_usd), 0.0) AS dollars, coalesce(sum(tokens), 0) AS tokens FROM spend"
 SPENT_BY_LOOP = f"{SPENT} WHERE loop = :loop AND at >= :since"
@@ -112,7 +112,9 @@ def everybody(hand: Hand) -> people.People:
     """Return all members and identities."""
     return people.People(
         members={
-            ids.MemberId(row["id"]): people.Member(id=row["id"], name=row["name"], role=row["role"])
+            ids.MemberId(row["id"]): people.Member(
+                id=row["id"], name=row["name"], role=row["role"], claimed=bool(row["claimed"])
+            )
             for row in hand.rows(MEMBERS)
         },
         identities={

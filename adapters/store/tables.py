@@ -134,6 +134,7 @@ member = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("role", sa.Text, nullable=False),
+    sa.Column("claimed", sa.Integer, nullable=False),  # used the one-time code of the console
 )
 
 identity = sa.Table(

@@ -49,8 +49,8 @@ DECISION = (
     " VALUES (:ask, :loop, :state, :choice, :member, :decider, :reason, :at) ON CONFLICT (ask) DO NOTHING"
 )
 MEMBER = (
-    "INSERT INTO member (id, name, role) VALUES (:id, :name, :role)"
-    " ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role"
+    "INSERT INTO member (id, name, role, claimed) VALUES (:id, :name, :role, :claimed)"
+    " ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, claimed = excluded.claimed"
 )
 IDENTITY = "INSERT INTO identity (key, member) VALUES (:key, :member) ON CONFLICT (key) DO UPDATE SET member = excluded.member"
 SPEND = (
@@ -165,7 +165,7 @@ def _ask(ask: asks.Ask, hand: Hand) -> None:
 
 def _people(members: Sequence[people.Member], identities: Sequence[people.Identity], hand: Hand) -> None:
     for member in members:
-        hand.run(MEMBER, id=member.id, name=member.name, role=member.role)
+        hand.run(MEMBER, id=member.id, name=member.name, role=member.role, claimed=int(member.claimed))
     for identity in identities:
         hand.run(IDENTITY, key=identity.key, member=identity.member)
 

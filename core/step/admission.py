@@ -108,20 +108,23 @@ def claim_bridge(draft: Draft, author: Author, code: str) -> None:
             "That code is not right.", remedy="The bridge's console shows the code when it starts."
         )
     admit(draft, author.identity, author.name, "admin", quiet=True)
+    draft.members[-1] = replace(draft.members[-1], claimed=True)
     draft.whisper(author.identity, reports.claimed(), what="claimed")
 
 
 def stranger(draft: Draft) -> BadInput:
     """Return what somebody hears whom the bridge doesn't know."""
-    if not draft.desk.people.claimed:
-        return BadInput(
-            "Nobody has claimed this bridge yet.",
-            remedy="Its console shows a one-time code: `/loop claim <code>` makes you its admin.",
-        )
-    return BadInput("You are not a member of this bridge.", remedy=letting_in(draft))
+    unclaimed = bool(draft.house.claim_code) and not draft.desk.people.claimed
+    with_code = (
+        "Whoever has the one-time code from its console writes `/loop claim <code>`." if unclaimed else ""
+    )
+    return BadInput(
+        "You are not a member of this bridge.",
+        remedy=" ".join(part for part in (letting_in(draft), with_code) if part),
+    )
 
 
 def letting_in(draft: Draft) -> str:
-    """Return the sentence that says who can let somebody in."""
+    """Return the sentence that says who can let somebody in, empty when there is nobody yet."""
     admins = [member.name for member in draft.desk.people.members.values() if member.role == "admin"]
-    return f"{wording.names(admins)} can let you in: `/loop people add @you member`."
+    return f"{wording.names(admins)} can let you in: `/loop people add @you member`." if admins else ""

@@ -243,8 +243,9 @@ async def check_people_are_remembered(rig: Rig) -> None:
         assert (await store.people()).members == {}
         await settled(store, 1, Outcome(members=(maya,), identities=(Identity(key=MAYA, member=MEMBER),)))
         assert (await store.people()).of(MAYA) == maya
-        await settled(store, 2, Outcome(members=(replace(maya, role="guest"),)))
-        assert (await store.desk(LANE)).people.of(MAYA) == replace(maya, role="guest")
+        claimed = replace(maya, role="guest", claimed=True)
+        await settled(store, 2, Outcome(members=(claimed,)))
+        assert (await store.desk(LANE)).people.of(MAYA) == claimed
     async with rig.open() as store:
         assert (await store.people()).identities == {MAYA: MEMBER}
         await settled(store, 3, Outcome(identities=(Identity(key=MAYA, member=MemberId("b" * 32)),)))

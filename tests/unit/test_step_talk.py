@@ -191,3 +191,15 @@ def test_a_name_cannot_forge_a_block_of_the_prompt() -> None:
     [leg] = story.of(effects.RunLeg)
     assert "<task" not in leg.prompt.replace("&lt;task", "")
     assert leg.prompt.count("</said>") == 1
+
+
+def test_the_console_code_makes_the_first_admin_once() -> None:
+    story = Story()
+    story.says("eve", "/loop claim WXYZ-9999")
+    assert "not right" in story.told()
+    story.says("eve", "/loop claim abcd-2345")
+    eve = story.desk.people.of(IdentityKey("local:home/eve"))
+    assert eve is not None
+    assert (eve.role, eve.claimed) == ("admin", True)
+    story.says("mallory", "/loop claim ABCD-2345")
+    assert "claimed already" in story.told()

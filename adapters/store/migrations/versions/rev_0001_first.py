@@ -194,7 +194,14 @@ def _asks_and_people() -> None:
         sa.PrimaryKeyConstraint("ask"),
     )
     op.create_index("decision_loop", "decision", ["loop", "at"])
-    op.create_table("member", _text("id"), _text("name"), _text("role"), sa.PrimaryKeyConstraint("id"))
+    op.create_table(
+        "member",
+        _text("id"),
+        _text("name"),
+        _text("role"),
+        sa.Column("claimed", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
     op.create_table("identity", _text("key"), _text("member"), sa.PrimaryKeyConstraint("key"))
 
 
