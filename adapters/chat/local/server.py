@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 CHUNK = 1 << 16
 MAX_BEHIND = 64 << 20  # bytes a connection may leave unread
+ACCEPTING = 4  # turns of the event loop until a connection that was just taken comes to `_accept`
 
 
 class Server:
@@ -44,6 +45,8 @@ class Server:
         """Stop accepting and end every connection (idempotent)."""
         server, self._server = self._server, None
         if server is not None:
+            for _ in range(ACCEPTING):  # closed at this moment, asyncio would leave the connection's socket open
+                await asyncio.sleep(0)
             server.close()
         tasks = tuple(self._tasks)
         for task in tasks:
@@ -54,6 +57,8 @@ class Server:
         task = asyncio.create_task(self._serve(reader, writer), name="chat.local.connection")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step never reaches its `finally`.
+        task.add_done_callback(lambda _: writer.close())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(self._hall, self._clock, writer)
