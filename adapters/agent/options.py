@@ -1,9 +1,8 @@
-"""A leg as options of the SDK. Owns: arguments, TOOLS. Imports: core.ports. Effects: none; the SDK itself is not imported."""
+"""A leg as the CLI's arguments. Owns: command, TOOLS, MAX_LINE. Imports: core.ports. Effects: none; the SDK is not imported."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from core.ports import Leg
 
@@ -11,27 +10,28 @@ TOOLS = ("Bash", "Edit", "Glob", "Grep", "NotebookEdit", "Read", "Write")
 MAX_LINE = 8 << 20  # bytes of one message of the CLI; a longer one ends the session
 
 
-def arguments(leg: Leg, *, resume: bool, tools: Sequence[str], max_turns: int | None) -> dict[str, Any]:
-    """Return the arguments of ClaudeAgentOptions, callbacks excepted. With `resume` the session must exist already.
+def command(leg: Leg, *, resume: bool, tools: Sequence[str], max_turns: int | None) -> list[str]:
+    """Return the launcher and the CLI's arguments. With `resume` the session must exist already.
 
-    The folder is where the launcher is spawned on the host; inside the box the launcher's own decides. What the bridge itself
-    runs under stays with it: the launcher starts the box with an empty environment.
+    Values stand behind `=`, so that none can be taken for a flag of its own.
     """
-    identity: dict[str, Any] = {"resume": leg.session} if resume else {"session_id": leg.session}
-    return {
-        **identity,
-        "cli_path": str(leg.launcher),
-        "cwd": str(leg.launcher.parent),
-        "tools": list(tools),
-        "system_prompt": {"type": "preset", "preset": "claude_code", "append": leg.system},
+    flags: dict[str, str | None] = {
+        "output-format": "stream-json",
+        "input-format": "stream-json",
+        "verbose": None,
+        "resume" if resume else "session-id": leg.session,
+        "append-system-prompt": leg.system or None,
         "model": leg.model or None,
-        "max_turns": max_turns,
+        "tools": ",".join(tools),
+        "max-turns": None if max_turns is None else str(max_turns),
         # The CLI counts what a session cost over all its resumes: the cap is the session's, not the process's.
-        "max_budget_usd": leg.budget_usd,
-        "permission_mode": "default",
+        "max-budget-usd": None if leg.budget_usd is None else f"{leg.budget_usd:.6f}",
+        "permission-mode": "default",
+        "permission-prompt-tool": "stdio",
         # The loop's own composed configuration; never the repository's, whose files anybody may have written.
-        "setting_sources": ["user"],
-        "strict_mcp_config": True,
-        "verbatim_prompts": True,
-        "max_buffer_size": MAX_LINE,
+        "setting-sources": "user",
+        "strict-mcp-config": None,
     }
+    bare = {"verbose", "strict-mcp-config"}
+    given = [f"--{flag}={value}" for flag, value in flags.items() if value is not None]
+    return [str(leg.launcher), *given, *(f"--{flag}" for flag in flags if flag in bare)]

@@ -157,17 +157,19 @@ class Sessions:
         leg = stretch.leg
         async with self._locks[leg.loop]:
             session = await self._obtain(stretch)
+        try:
+            return await self._carry(session, stretch)
+        except Gone:
+            if stretch.heard or not session.used or session.leg is leg:
+                raise
+        # It went away while it idled, before it took the prompt up.
+        await self._end(leg.loop)
+        return await self._carry(await self._start(leg, stretch, resume=True), stretch)
+
+    async def _carry(self, session: Session, stretch: Stretch) -> End:
         if stretch.stopped:
             raise Gone("The turn was stopped.")
-        try:
-            await session.prompt(stretch)
-        except Gone:
-            if not session.used:
-                raise
-            # It had gone while nobody looked.
-            await self._end(leg.loop)
-            session = await self._start(leg, stretch, resume=True)
-            await session.prompt(stretch)
+        await session.prompt(stretch)
         await stretch.emit(stretch.reader.started())
         stretch.docket.begun.set()
         return await session.play(stretch, silence=self._silence)

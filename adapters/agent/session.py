@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -18,14 +17,13 @@ import claude_agent_sdk as sdk
 from adapters.agent import errors, faults, options, plain
 from adapters.agent.permission import HOOK, Callbacks, Docket
 from adapters.agent.translate import End, Reader
+from adapters.agent.transport import Pipes
 from core.ports import Clock, Emit, Leg
 
 log = logging.getLogger(__name__)
 
 HOOK_TIMEOUT = 30 * 24 * 3600.0  # seconds; a call that is held open waits for a person
 INBOX = 64  # messages; past that the process has to wait
-STDERR_LINES = 20
-STDERR_CHARS = 500
 RESUMES_WITHIN = 30.0  # seconds in which a session that has no prompt goes on at its deferred call
 STOP_WITHIN = 1.0  # seconds a process that is to end gets to put its tool down
 
@@ -43,6 +41,7 @@ class Stretch:
         )
         self.session: Session | None = None
         self.prompted = False
+        self.heard = False  # the process said something since
         self.stopped = False
         self.over = asyncio.Event()
 
@@ -59,24 +58,23 @@ class Session:
         self.leg = leg  # the one it was started for
         self.used = resume  # a result was seen in it: it can be resumed
         self.stretch: Stretch | None = None
-        self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self._inbox: asyncio.Queue[sdk.Message] = asyncio.Queue(INBOX)
         self._settled = asyncio.Event()
         self._fault: faults.Gone | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._pipes = Pipes(
+            options.command(leg, resume=resume, tools=tools, max_turns=max_turns),
+            cwd=leg.launcher.parent,
+            max_line=options.MAX_LINE,
+        )
         calls = Callbacks(lambda: self.stretch.docket if self.stretch else None)
+        matcher = sdk.HookMatcher(hooks=[calls.before_tool], timeout=HOOK_TIMEOUT, on_failure="block")
         self._client = sdk.ClaudeSDKClient(
             sdk.ClaudeAgentOptions(
-                **options.arguments(leg, resume=resume, tools=tools, max_turns=max_turns),
-                hooks={
-                    HOOK: [
-                        sdk.HookMatcher(hooks=[calls.before_tool], timeout=HOOK_TIMEOUT, on_failure="block")
-                    ]
-                },
-                can_use_tool=calls.can_use_tool,
-                stderr=self._note,
-            )
+                hooks={HOOK: [matcher]}, can_use_tool=calls.can_use_tool, verbatim_prompts=True
+            ),
+            transport=self._pipes,
         )
 
     @property
@@ -117,7 +115,7 @@ class Session:
             try:
                 await self._client.query(_spoken(stretch.leg.prompt, stretch.uuid))
             except sdk.ClaudeSDKError as exc:
-                raise errors.gone(exc, self._last_words()) from exc
+                raise errors.gone(exc, self._pipes.last_words) from exc
         stretch.prompted = True
 
     async def play(self, stretch: Stretch, *, silence: float) -> End:
@@ -140,6 +138,7 @@ class Session:
                 raise stretch.docket.failure
             if message is None:
                 raise self._fault or faults.Gone("The agent's process ended without a result.")
+            stretch.heard = True
             patience = silence
             refused = stretch.reader.refused
             for event in stretch.reader.read(message):
@@ -183,14 +182,14 @@ class Session:
                 if self.stretch is not None:
                     await self._inbox.put(message)
         except Exception as exc:  # noqa: BLE001 - the top of the task: what a hostile process makes the SDK raise is open
-            self._fault = errors.gone(exc, self._last_words())
+            self._fault = errors.gone(exc, self._pipes.last_words)
             if not self._closing:
                 log.warning(
                     "agent.session_broke",
                     extra={
                         "loop": self.leg.loop,
                         "why": plain.short(str(exc), 500),
-                        "stderr": plain.short(" | ".join(self._stderr), 2000),
+                        "stderr": plain.short(self._pipes.last_words, 1000),
                     },
                 )
         finally:
@@ -214,12 +213,6 @@ class Session:
             if not done:
                 raise TimeoutError
         return None if self._inbox.empty() else self._inbox.get_nowait()
-
-    def _note(self, line: str) -> None:
-        self._stderr.append(line[:STDERR_CHARS])
-
-    def _last_words(self) -> str:
-        return self._stderr[-1] if self._stderr else ""
 
 
 async def _spoken(prompt: str, identifier: str) -> AsyncIterator[dict[str, Any]]:

@@ -115,14 +115,14 @@ class Bench:
     async def until(self, kind: type[E], count: int = 1) -> E:
         """Wait for the `count`-th event of a kind."""
         async with asyncio.timeout(20):
-            while len(self.of(kind)) < count:
-                await asyncio.sleep(0.01)
+            while len(self.of(kind)) < count:  # noqa: ASYNC110 - events come from another task
+                await asyncio.sleep(0.03)
         return self.of(kind)[count - 1]
 
     async def until_true(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(20):
-            while not holds():
-                await asyncio.sleep(0.01)
+            while not holds():  # noqa: ASYNC110 - looks at the world outside
+                await asyncio.sleep(0.03)
 
     def processes(self) -> list[int]:
         """Return the processes that were started from this bench's home."""
