@@ -45,7 +45,8 @@ class Server:
         """Stop accepting and end every connection (idempotent)."""
         server, self._server = self._server, None
         if server is not None:
-            for _ in range(ACCEPTING):  # closed at this moment, asyncio would leave the connection's socket open
+            # Closed before a connection is wholly taken, asyncio would leave its socket open.
+            for _ in range(ACCEPTING):
                 await asyncio.sleep(0)
             server.close()
         tasks = tuple(self._tasks)
