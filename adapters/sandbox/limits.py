@@ -1,4 +1,4 @@
-"""Bounds that no rlimit holds. Owns: Usage, usage, ceiling. Imports: the standard library. Effects: reads /proc.
+"""Bounds that no rlimit holds. Owns: Usage, usage, children, parent, state, ceiling. Imports: the standard library. Effects: reads /proc.
 
 `RLIMIT_DATA` bounds each process and `RLIMIT_NPROC` their number; the memory of a whole box is summed here. A process is
 counted to a box by its ancestors, which always works: /proc/*/ns needs a privilege over processes that may not be dumped.
@@ -22,11 +22,34 @@ class Usage:
 
 def usage(inits: Iterable[int]) -> Mapping[int, Usage]:
     """Sum up each box, named by the host's pid of its first process. A box that is gone uses nothing."""
-    children: dict[int, list[int]] = {}
+    below = _families()
+    return {init: _sum(init, below) for init in inits}
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that `pid` has started and that have not been collected."""
+    return _families().get(pid, [])
+
+
+def parent(pid: int) -> int | None:
+    """Return who started a process, or None when it is gone."""
+    text = _read(Path("/proc", str(pid), "stat"))
+    # The command's name may hold spaces and brackets: fields are counted after the last one.
+    return int(text.rpartition(")")[2].split()[1]) if text else None
+
+
+def state(pid: int) -> str:
+    """Return the letter of a process's state as in ps, X when it is gone."""
+    text = _read(Path("/proc", str(pid), "stat"))
+    return text.rpartition(")")[2].split()[0] if text else "X"
+
+
+def _families() -> dict[int, list[int]]:
+    families: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
-        if name.isdigit() and (parent := _parent(name)) is not None:
-            children.setdefault(parent, []).append(int(name))
-    return {init: _sum(init, children) for init in inits}
+        if name.isdigit() and (above := parent(int(name))) is not None:
+            families.setdefault(above, []).append(int(name))
+    return families
 
 
 def ceiling() -> int | None:
@@ -39,20 +62,14 @@ def ceiling() -> int | None:
     return min((int(text) for text in texts if text.isdigit()), default=None)
 
 
-def _sum(init: int, children: Mapping[int, list[int]]) -> Usage:
+def _sum(init: int, families: Mapping[int, list[int]]) -> Usage:
     members, frontier = [init], [init]
     while frontier:
-        below = [child for pid in frontier for child in children.get(pid, ())]
+        below = [child for pid in frontier for child in families.get(pid, ())]
         members += below
         frontier = below
     sizes = [size for pid in members if (size := _memory(pid)) is not None]
     return Usage(processes=len(sizes), memory_bytes=sum(sizes))
-
-
-def _parent(pid: str) -> int | None:
-    text = _read(Path("/proc", pid, "stat"))
-    # The command's name may hold spaces and brackets: fields are counted after the last one.
-    return int(text.rpartition(")")[2].split()[1]) if text else None
 
 
 def _memory(pid: int) -> int | None:

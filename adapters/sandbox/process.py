@@ -1,4 +1,4 @@
-"""A running box. Owns: Report, Life, life_of. Imports: core. Effects: signals and waits for the processes of a box.
+"""A running box. Owns: Report, Life, life_of, freeze. Imports: core, .limits. Effects: signals and waits for the processes of a box.
 
 A box lives as long as its first process: the kernel lets that one end only after every other process of the namespace
 has ended. So one pidfd says when nothing can write to a workdir any more.
@@ -10,12 +10,15 @@ import asyncio
 import json
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.sandbox import limits
 from core import errors
 
 _END_WITHIN = 10.0  # seconds
+_STOPS_WITHIN = 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,21 @@ class Life:
     def close(self) -> None:
         """Let go of the process; the box lives on."""
         os.close(self._pidfd)
+
+
+def freeze(launcher: int) -> list[Life]:
+    """Stop a launcher's process wherever its start has come to, and take hold of what it has started.
+
+    A bwrap that is killed between making a box's first process and reporting it would leave that process behind, waiting
+    for ever: so it is stopped, asked, and killed only after its child.
+    """
+    if limits.parent(launcher) != os.getpid():  # it has ended, and its number may be another's now
+        return []
+    os.kill(launcher, signal.SIGSTOP)
+    deadline = time.monotonic() + _STOPS_WITHIN
+    while limits.state(launcher) not in "TZX" and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return [Life(os.pidfd_open(child), child) for child in limits.children(launcher)]
 
 
 def status_file(launcher: Path) -> Path:

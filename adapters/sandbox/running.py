@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +17,6 @@ from core import errors, ports
 
 _CHUNK = 1 << 16
 _PIPE_HOLDS = 1 << 16
-_REPORTS_WITHIN = 1.0  # seconds from bwrap's birth to its first report; it takes about one hundredth
 _LOOK_EVERY = 0.5  # seconds between two looks at a box's memory
 # bwrap passes a death by signal on as 128 + signal; other codes above 128 are a program's own (git's usage error: 129).
 _DEATHS = {128 + number: -number for number in (4, 6, 7, 8, 9, 11, 13, 15, 24, 25, 31)}
@@ -83,7 +82,7 @@ async def carry_out(order: Order, out: Sink, err: Capped) -> int:
     Raises Unavailable when it takes too long, Rejected when the box cannot be entered or needs too much memory.
     """
     async with _started(order) as (child, status):
-        first, life = "", None
+        life: process.Life | None = None
         guard = _Guard(order.memory_bytes)
         try:
             async with asyncio.timeout(order.timeout):
@@ -97,7 +96,7 @@ async def carry_out(order: Order, out: Sink, err: Capped) -> int:
                 remedy="give it more time, or less to do",
             ) from exc
         finally:
-            await _end(child, life or await _late(child, status, first))
+            await _end(child, [life] if life else await asyncio.to_thread(process.freeze, child.pid))
     if guard.tripped:
         raise errors.Rejected(
             f"a command in the sandbox needed more than {order.memory_bytes >> 20} MiB of memory and was stopped",
@@ -211,27 +210,18 @@ async def _pump(source: asyncio.StreamReader, sink: Sink) -> None:
         await sink.take(chunk)
 
 
-async def _late(
-    child: asyncio.subprocess.Process, status: asyncio.StreamReader, first: str
-) -> process.Life | None:
-    """Stop a start that nobody waits for any more, and take hold of the box if it came to that meanwhile."""
-    if child.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_REPORTS_WITHIN):
-            first = first or (await status.readline()).decode()
-    return await asyncio.to_thread(process.Life.of, process.parse(first))
-
-
-async def _end(child: asyncio.subprocess.Process, life: process.Life | None) -> None:
+async def _end(child: asyncio.subprocess.Process, lives: Sequence[process.Life]) -> None:
     """Leave nothing behind: when this returns, nothing of the box can write anywhere."""
-    if life is not None:
-        try:
+    try:
+        for life in lives:
             life.kill()
             await life.ended()
-        finally:
+    finally:
+        for life in lives:
             life.close()
+        if child.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
     await child.wait()
 
 
