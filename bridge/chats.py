@@ -97,4 +97,4 @@ class Chats:
 
 def local_user(settings: Settings) -> str:
     """Return the name under which the local chat's own user writes."""
-    return settings.chat.local.user or getpass.getuser()
+    return (settings.chat.local.user or getpass.getuser()).lower()

@@ -63,8 +63,8 @@ def chat(
     ] = None,
     name: Annotated[str, typer.Option("--as", help="Write under this name.")] = "",
 ) -> None:
-    """Talk in the built-in chat; the bridge has to run."""
-    settings = _settings()
+    """Talk in the built-in chat, with the bridge that runs in this home or one that runs for as long as you stay."""
+    settings = _ready()
     _perform(_needs("bridge.terminal").main(settings, script=script, name=name))
 
 
