@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.sandbox import bwrap, host
-from core.testing import sandbox_contract, sandbox_limits_contract, sandbox_rig
+from core.testing import sandbox_contract, sandbox_limits_contract, sandbox_privileges_contract, sandbox_rig
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def rig(home: Path, service_user: str) -> sandbox_rig.Rig:
 
 @pytest.mark.parametrize(
     "check",
-    [*sandbox_contract.CHECKS, *sandbox_limits_contract.CHECKS],
+    [*sandbox_contract.CHECKS, *sandbox_privileges_contract.CHECKS, *sandbox_limits_contract.CHECKS],
     ids=lambda check: check.__name__.removeprefix("check_"),
 )
 async def test_bubblewrap(rig: sandbox_rig.Rig, check: sandbox_contract.Check) -> None:

@@ -18,10 +18,10 @@ ROOT = Path(__file__).parents[2]
 RUNNER = """
 import asyncio, pathlib, sys, tempfile
 from adapters.sandbox import bwrap
-from core.testing import sandbox_contract, sandbox_limits_contract, sandbox_rig
+from core.testing import sandbox_contract, sandbox_limits_contract, sandbox_privileges_contract, sandbox_rig
 async def main():
     failed = 0
-    for check in (*sandbox_contract.CHECKS, *sandbox_limits_contract.CHECKS):
+    for check in (*sandbox_contract.CHECKS, *sandbox_privileges_contract.CHECKS, *sandbox_limits_contract.CHECKS):
         with tempfile.TemporaryDirectory() as folder:
             scratch = pathlib.Path(folder)
             rig = sandbox_rig.Rig(sandbox=bwrap.Bubblewrap(user=None, state=scratch), scratch=scratch)
