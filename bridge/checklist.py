@@ -47,5 +47,5 @@ def _next(settings: Settings, home: Home) -> Iterator[str]:
     if not settings.repos:
         yield f"name a repository: [repos.NAME] with its url in {home.config}"
     yield f"see that everything works:  {program} doctor"
-    yield f"start the bridge:           {program} run"
-    yield f"in another terminal:        {program} chat   and write  /loop --repo NAME what is to be done"
+    yield f"talk to it:                 {program} chat   and write  /loop --repo NAME what is to be done"
+    yield f"keep it running for others: {program} run"
