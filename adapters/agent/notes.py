@@ -60,7 +60,8 @@ def _unittest(ran: int, rest: str) -> str:
 
 def _change(tool: str, arguments: Mapping[str, object]) -> str:
     if tool == "Write":
-        return f"{len(_text(arguments, 'content').splitlines())} lines"
+        lines = len(_text(arguments, "content").splitlines())
+        return "1 line" if lines == 1 else f"{lines} lines"
     edits = arguments.get("edits")
     pairs = edits if isinstance(edits, list) else [arguments]
     counts = [

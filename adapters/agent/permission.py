@@ -22,10 +22,12 @@ from core.ports import Clock, Emit, Verdict
 MAX_HELD = 64  # calls held open at once
 HEARD_WITHIN = 2.0  # seconds a hook waits for the message that holds its call, so that both are told in order
 HOOK: Final = "PreToolUse"
+MAX_INPUT = 1 << 20  # characters
 CHANGED = Verdict(decision="deny", reason="The input changed after it was judged. Make the call again.")
 NO_TURN = Verdict(decision="deny", reason="No turn is running: wait until you are spoken to.")
 NOT_TEXT = Verdict(decision="deny", reason="The input holds characters that are not valid text.")
 STOPPED = Verdict(decision="deny", reason="The turn was stopped by a person.")
+TOO_LARGE = Verdict(decision="deny", reason="The input is larger than a million characters. Make it smaller.")
 TOO_MANY = Verdict(decision="deny", reason=f"More than {MAX_HELD} calls wait already: make fewer at once.")
 
 
@@ -97,6 +99,8 @@ class Docket:
     ) -> Verdict | None:
         """Return what becomes of a call once that is known; None when it is to be put away."""
         arguments = json.dumps(fields, ensure_ascii=False)
+        if len(arguments) > MAX_INPUT:
+            return TOO_LARGE
         try:
             asked = digest(tool, arguments)
         except UnicodeEncodeError:

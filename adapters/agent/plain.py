@@ -10,15 +10,16 @@ ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?
 KEPT = frozenset("\n\t")
 
 
-def whole(text: str) -> str:
-    """Return the text without control, bidi and other invisible format characters and without broken surrogates."""
-    seen = ESCAPES.sub("", text)
-    return "".join(
+def whole(text: str, limit: int) -> str:
+    """Return the text without control, bidi and other invisible characters and broken surrogates, cut at `limit` characters."""
+    seen = ESCAPES.sub("", text[:limit])
+    kept = "".join(
         char for char in seen if char in KEPT or unicodedata.category(char) not in {"Cc", "Cf", "Cs"}
     )
+    return kept if len(text) <= limit else f"{kept}…"
 
 
 def short(text: str, limit: int) -> str:
     """Return one line of at most `limit` characters; an ellipsis stands for what was cut."""
-    line = " ".join(whole(text[: limit * 8]).split())
+    line = " ".join(whole(text, limit * 8).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

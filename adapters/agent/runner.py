@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from adapters.agent.faults import Gone
+from adapters.agent.faults import AGAIN, Gone
 from adapters.agent.options import TOOLS
 from adapters.agent.places import Places
-from core.events import TurnResult
+from core.events import TurnParked, TurnResult
 from core.ids import CallId, LoopId
 from core.ports import Clock, Emit, Leg, Verdict
 
@@ -71,7 +71,7 @@ class Sessions:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._shut = True
-        await asyncio.gather(*(self.close(loop) for loop in {*self._live, *self._running}))
+        await asyncio.gather(*(self._end(loop) for loop in tuple(self._live)))
 
     async def run(self, leg: Leg, emit: Emit) -> None:
         """Run a leg to its end. Exactly one of TurnResult, TurnParked or TurnBroke is emitted last.
@@ -149,6 +149,8 @@ class Sessions:
                 await self._thin()
             else:
                 await self._end(loop)
+        if self._shut and not isinstance(end, TurnResult | TurnParked):
+            return stretch.reader.broke("The bridge closed while the turn ran.", AGAIN)
         if stretch.stopped and not (isinstance(end, TurnResult) and not end.error):
             return stretch.reader.broke("The turn was stopped.", "", stopped=True)
         return end
@@ -219,8 +221,10 @@ class Sessions:
 
         async def retire() -> None:
             await self._clock.sleep(self._idle_after)
-            del self._retiring[loop]
-            await self._end(loop)
+            async with self._locks[loop]:
+                # From here on a leg that comes waits for the end instead of calling it off.
+                del self._retiring[loop]
+                await self._end(loop)
 
         self._live[loop] = self._live.pop(loop)
         self._retiring[loop] = asyncio.create_task(retire(), name=f"agent.retire.{loop}")

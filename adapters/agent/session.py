@@ -63,6 +63,7 @@ class Session:
         self._fault: faults.Gone | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._leaving = False
         self._pipes = Pipes(
             options.command(leg, resume=resume, tools=tools, max_turns=max_turns),
             cwd=leg.launcher.parent,
@@ -171,7 +172,8 @@ class Session:
             if self.stretch is not None and self._settled.is_set() and not self._task.done():
                 # Only an idle process leaves at once when its input ends.
                 await self.interrupt(STOP_WITHIN)
-            self._task.cancel()
+            if not self._leaving:
+                self._task.cancel()
         await asyncio.wait({self._task})
 
     async def _own(self) -> None:
@@ -193,6 +195,8 @@ class Session:
                     },
                 )
         finally:
+            # From here on nobody cancels the task: what is half closed would stay so.
+            self._leaving = True
             self._settled.set()
             await self._client.disconnect()
 

@@ -28,6 +28,8 @@ from core.policy import digest
 from core.ports import Clock, Leg
 
 WHY = 300  # characters
+SAID = 20_000
+ANSWER = 200_000
 REFUSING = frozenset({401, 403})  # trying again gives the same answer
 
 End = TurnResult | TurnParked | TurnBroke
@@ -93,7 +95,7 @@ class Reader:
             self._text = ""
             return None
         return TurnResult(
-            **self._of(), text=plain.whole(message.result or self._text), session=self._leg.session
+            **self._of(), text=plain.whole(message.result or self._text, ANSWER), session=self._leg.session
         )
 
     def started(self) -> TurnStarted:
@@ -112,7 +114,7 @@ class Reader:
         for block in blocks:
             if isinstance(block, sdk.TextBlock):
                 self._text = "\n\n".join(
-                    part for part in (self._text, plain.whole(block.text).strip()) if part
+                    part for part in (self._text, plain.whole(block.text, SAID).strip()) if part
                 )
             elif isinstance(block, sdk.ToolUseBlock):
                 if self._text:

@@ -107,15 +107,18 @@ class Pipes(sdk.Transport):
             return
         if process.stdin is not None:
             process.stdin.close()
-        drained = asyncio.gather(_drain(process.stdout), process.wait())
-        await asyncio.wait({drained}, timeout=LEAVES_WITHIN)
-        if not drained.done():
-            _kill(process)
-            await asyncio.wait({drained}, timeout=DIES_WITHIN)
-        drained.cancel()
+        ends: set[asyncio.Task[Any]] = {
+            asyncio.create_task(_drain(process.stdout), name="agent.drain"),
+            asyncio.create_task(process.wait(), name="agent.wait"),
+        }
         if self._listening is not None:
-            await asyncio.wait({self._listening}, timeout=1.0)
-            self._listening.cancel()
+            ends.add(self._listening)
+        _, left = await asyncio.wait(ends, timeout=LEAVES_WITHIN)
+        if left:
+            _kill(process)
+            _, left = await asyncio.wait(left, timeout=DIES_WITHIN)
+        for task in left:
+            task.cancel()
 
     async def _listen(self, process: Process) -> None:
         """Keep the tail of what the process writes to its standard error."""
@@ -125,10 +128,12 @@ class Pipes(sdk.Transport):
             self._stderr = (self._stderr + chunk)[-STDERR_KEPT:]
 
 
-async def _drain(stream: asyncio.StreamReader | None) -> None:
-    """Read to the end: a pipe that holds something unread would never be closed."""
-    while stream is not None and await stream.read(BIG):
-        pass
+async def _drain(stream: asyncio.StreamReader | None) -> int:
+    """Read to the end: a pipe that holds something unread would never be closed. Return the bytes."""
+    count = 0
+    while stream is not None and (chunk := await stream.read(BIG)):
+        count += len(chunk)
+    return count
 
 
 def _kill(process: Process) -> None:

@@ -193,6 +193,26 @@ sys.stdin.read()
         assert len(b.of(ToolCalled)) == 1
 
 
+async def test_a_refused_key_is_not_tried_again_and_again(home: Path) -> None:
+    program = home / "liar.py"
+    program.write_text(
+        HANDSHAKE
+        + """
+say(type="system", subtype="api_retry", attempt=1, max_retries=10, retry_delay_ms=500, error_status=401)
+stop = json.loads(sys.stdin.readline())
+assert stop["request"]["subtype"] == "interrupt"
+say(type="control_response", response={"subtype": "success", "request_id": stop["request_id"], "response": {}})
+say(**{**RESULT, "subtype": "error_during_execution", "is_error": True})
+sys.stdin.read()
+"""
+    )
+    async with bench(home, rule("^go", say="x"), program=f"{sys.executable} {program}") as b:
+        await b.run("go")
+        end = last(b)
+        assert isinstance(end, TurnResult)
+        assert end.error == "The model refused the key (401)."
+
+
 async def test_an_event_that_cannot_be_kept_ends_the_process(home: Path) -> None:
     async with bench(home, rule("^go", bash("touch never"))) as b:
 
