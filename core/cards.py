@@ -50,6 +50,8 @@ def status(loop: Loop, asks: Sequence[Ask], *, at: datetime, secret: str) -> Mes
     blocks: list[Block] = [Text(text=_state_line(loop, asks, at))]
     if loop.turn is not None and loop.turn.calls:
         blocks.append(Checklist(items=progress.steps(loop.turn.calls, dropped=loop.turn.steps_before)))
+    if loop.refused:
+        blocks.append(Text(text=f"Not reached: {wording.listing(loop.refused)}."))
     if loop.receipt:
         blocks.append(Text(text=loop.receipt))
     blocks.append(Buttons(buttons=_buttons(loop, secret)))
@@ -71,6 +73,8 @@ def _state_line(loop: Loop, asks: Sequence[Ask], at: datetime) -> str:
         ]
     elif loop.status == "waiting":
         parts = ["waiting for Retry"]
+    if loop.notice:
+        parts.append(wording.line(loop.notice, 80))
     if turn is not None and turn.state != "ended":
         parts.append(wording.duration((at - turn.started_at).total_seconds()))
     if loop.spent_usd:

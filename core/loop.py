@@ -64,6 +64,7 @@ class Turn:
     spent_usd: float = 0.0
     breaks: int = 0  # how often its process broke in a row
     trigger: str = ""  # the message that started it
+    stopped_by: str = ""  # who wants it to end
 
     def call(self, identifier: CallId) -> Call | None:
         """Return the newest call with this id."""

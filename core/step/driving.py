@@ -51,6 +51,7 @@ def stop(draft: Draft, author: Author) -> None:
     state = loop.turn.state if loop.turn else ""
     notice = f"stopped by {wording.line(author.name, 40)}"
     if state in ("starting", "running"):
+        draft.turn(stopped_by=author.name)
         draft.now(notice="stopping")
         draft.interrupt()
     elif state in ("parked", "adrift"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core import cards, graph, prompts
+from core import cards, graph, prompts, wording
 from core.effects import Priority
 from core.events import (
     Prepared,
@@ -239,8 +239,9 @@ def broke(draft: Draft, event: TurnBroke) -> None:
     if event.lost:
         draft.now(session="")
     if event.stopped:
-        draft.turn(state="ended")
-        draft.now(status="idle", notice="stopped")
+        who = wording.line(draft.turn().stopped_by, 40)
+        draft.turn(state="ended", stopped_by="")
+        draft.now(status="idle", notice=f"stopped by {who}" if who else "stopped")
         draft.show_status(priority=Priority.STATUS)
         next_turn(draft)
     else:
@@ -249,7 +250,8 @@ def broke(draft: Draft, event: TurnBroke) -> None:
 
 def interrupted(draft: Draft, event: TurnInterrupted) -> None:
     """The bridge was away: say so, and carry on, or wait on for the people who are asked."""
-    if not current(draft, event):
+    if not current(draft, event) or draft.turn().state not in ("starting", "running"):
+        # Its end had been told before the bridge went away; whatever follows from that is under way.
         return
     running = [call for call in draft.turn().calls if call.state == "allowed"]
     close_calls(draft)

@@ -1,0 +1,47 @@
+"""Bad days, told as events: restarts at awkward moments, a far side that fails, hosts that are not reached."""
+
+from __future__ import annotations
+
+from core import effects, events
+from tests.unit.story import THREAD, Story
+
+
+def test_the_card_says_what_is_not_well_and_which_host_was_not_reached() -> None:
+    story = Story().started()
+    story.tell(events.ModelFailed(lane=THREAD, at=story.at, loop=story.loop.id, status=529, why="overloaded"))
+    assert "working · the model answered 529; trying again" in story.told()
+    story.tell(
+        events.EgressDenied(
+            lane=THREAD, at=story.at, loop=story.loop.id, host="example.org", port=443, why="not on the allowlist"
+        )
+    )
+    assert "Not reached: example.org (not on the allowlist)." in story.told()
+
+
+def test_a_stopped_turn_says_who_stopped_it() -> None:
+    story = Story().started()
+    story.says("ravi", "/loop stop")
+    assert "stopping" in story.told()
+    story.tell(events.TurnBroke(**story.of_turn(), what="The turn was stopped.", stopped=True))
+    assert "stopped by Ravi" in story.told()
+
+
+def test_an_interruption_that_comes_after_the_result_changes_nothing() -> None:
+    story = Story().started()
+    story.results("Fixed.")
+    assert story.turn.state == "taking"
+    story.interrupted()
+    assert story.last == []
+    story.taken()
+    assert "Fixed." in story.told()
+    assert not story.of(effects.RunLeg)
+
+
+def test_an_interruption_that_comes_after_parking_changes_nothing() -> None:
+    story = Story().started()
+    story.calls("Bash", command="pip install x")
+    ask = story.ask()
+    story.tell(events.TurnParked(**story.of_turn(), call=ask.call, session=story.turn.session))
+    story.interrupted()
+    assert story.last == []
+    assert story.turn.state == "parked"
