@@ -95,9 +95,13 @@ async def open_bridge(settings: Settings, *, clock: Clock | None = None) -> Asyn
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         bridge = await _build(settings, clock, stack)
+        left = await bridge.store.jobs()
         await bridge.dispatcher.recover()
+        await bridge.chats.admit_own_user(bridge.dispatcher.emit)
         await bridge.dispatcher.idle()
-        await bridge.performer.recover(await timers.last_alive(bridge.store))
+        if (await bridge.store.people()).claimed:
+            bridge.claim_code = ""
+        await bridge.performer.recover(left, await timers.last_alive(bridge.store))
         _start_timers(bridge, await stack.enter_async_context(Supervisor(clock)))
         await bridge.chats.start(bridge.dispatcher.emit)
         yield bridge
@@ -177,6 +181,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
             effects.CloseLoop: Closing(loops=loops, runner=runner, gateway=gateway),
             effects.ReadThread: Reading(chats=chats.connected, clock=clock, emit=wires.emit),
         },
+        emit=wires.emit,
         clock=clock,
         supervisor=supervisor,
     )
@@ -195,7 +200,7 @@ class _Wires:
     dispatcher: Dispatcher
 
     async def emit(self, event: events.Event) -> None:
-        await self.dispatcher.emit(event)
+        await self.dispatcher.insist(event)
 
 
 def _start_timers(bridge: Bridge, supervisor: Supervisor) -> None:

@@ -49,14 +49,17 @@ class Chats:
         """Return "connected", "connecting", or what went wrong, by platform."""
         return dict(self._states)
 
+    async def admit_own_user(self, emit: Emit) -> None:
+        """Let the local chat's own user in, before anything they write is judged."""
+        if self._settings.chat.local.enabled:
+            await emit(self._own_user())
+
     async def start(self, emit: Emit) -> None:
         """Begin to listen; return once each adapter was tried once."""
         for name, arguments in self._wanted().items():
             self._states[name] = "connecting"
             self._first_try[name] = asyncio.Event()
             self._supervisor.keep(f"chat {name}", partial(self._listen, name, arguments, emit))
-        if self._settings.chat.local.enabled:
-            await emit(self._own_user())
         for tried in self._first_try.values():
             await tried.wait()
 

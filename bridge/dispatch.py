@@ -49,6 +49,17 @@ class Dispatcher:
             if arrival is not None:
                 self._lanes.put(arrival.event.lane, arrival)
 
+    async def insist(self, event: Event) -> None:
+        """Store an event of the bridge's own side, however long that takes: nobody would tell it a second time."""
+        wait = FIRST_WAIT
+        while True:
+            try:
+                return await self.emit(event)
+            except Unavailable as exc:
+                log.warning("event.not_stored", why=str(exc), remedy=exc.remedy, seconds=wait)
+                await self._clock.sleep(wait)
+                wait = min(LONGEST_WAIT, wait * 2)
+
     async def recover(self) -> int:
         """Queue what was stored and not handled before a crash; return how many events that were."""
         waiting = await self._store.waiting()

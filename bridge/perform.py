@@ -13,16 +13,16 @@ from datetime import datetime
 
 import structlog
 
+from bridge import aftermath
 from bridge.delivery import Delivery
 from bridge.legs import Legs
 from bridge.supervise import Supervisor, backoff
 from core import effects
-from core.errors import LoopbridgeError
+from core.errors import LoopbridgeError, Unavailable
 from core.ids import LoopId
-from core.ports import Clock, Job, Store
+from core.ports import Clock, Emit, Job, Store
 
 log = structlog.get_logger(__name__)
-TRIES = 8
 PREPARED_AT_ONCE = 3
 Hand = Callable[..., Awaitable[None]]
 
@@ -37,12 +37,14 @@ class Performer:
         delivery: Delivery,
         legs: Legs,
         others: Mapping[type[effects.Doing], Hand],
+        emit: Emit,
         clock: Clock,
         supervisor: Supervisor,
     ) -> None:
         self._store = store
         self._delivery = delivery
         self._legs = legs
+        self._emit = emit
         self._clock = clock
         self._supervisor = supervisor
         self._preparing = asyncio.Semaphore(PREPARED_AT_ONCE)
@@ -61,16 +63,14 @@ class Performer:
             if not isinstance(job.effect, effects.CHAT):
                 self._supervisor.once(f"{job.effect.kind} {job.effect.key}", self._carry_out(job))
 
-    async def recover(self, alive_at: datetime | None) -> int:
-        """Go on with what a stop or a crash left; return how many jobs that were."""
-        left = list(await self._store.jobs())
+    async def recover(self, left: Sequence[Job], alive_at: datetime | None) -> None:
+        """Go on with the jobs that a stop or a crash left: those there were before anything new was begun."""
         cut_off = [job for job in left if job.leased and isinstance(job.effect, effects.RunLeg)]
         self.take([job for job in left if job not in cut_off])
         for job in cut_off:
             if isinstance(job.effect, effects.RunLeg):
                 await self._legs.interrupted(job.effect, alive_at)
-            await self._store.finish(job.id, failed="interrupted")
-        return len(left)
+            await self._finish(job, failed="interrupted")
 
     async def _carry_out(self, job: Job) -> None:
         hand = self._hands[type(job.effect)]
@@ -78,21 +78,36 @@ class Performer:
             while True:
                 try:
                     await self._once(job, hand)
-                except LoopbridgeError as exc:
-                    if job.attempts + 1 >= TRIES:
-                        log.warning("effect.given_up", key=job.effect.key, why=str(exc))
-                        await self._store.finish(job.id, failed=str(exc))
-                        return
+                except Unavailable as exc:
                     pause = backoff(job.attempts, exc)
                     log.warning("effect.put_off", key=job.effect.key, why=str(exc), seconds=pause)
                     await self._clock.sleep(pause)
                     job = replace(job, attempts=job.attempts + 1)
+                except LoopbridgeError as exc:
+                    log.warning("effect.given_up", key=job.effect.key, why=str(exc))
+                    return await self._give_up(job, f"{exc}.".replace("..", "."))
                 except Exception as exc:
                     log.exception("effect.failed", key=job.effect.key)
-                    await self._store.finish(job.id, failed=repr(exc)[:500])
-                    return
+                    return await self._give_up(job, f"{type(exc).__name__}, which nobody had foreseen.")
                 else:
-                    return
+                    return await self._finish(job)
+
+    async def _give_up(self, job: Job, why: str) -> None:
+        event = aftermath.told(job.effect, why, self._clock.now())
+        if event is not None:
+            await self._emit(event)
+        await self._finish(job, failed=why)
+
+    async def _finish(self, job: Job, *, failed: str = "") -> None:
+        """Note that a job is over. What was done must not be done again because the disk is full: only the note is repeated."""
+        tries = 0
+        while True:
+            try:
+                return await self._store.finish(job.id, failed=failed)
+            except Unavailable as exc:
+                log.warning("effect.note_put_off", key=job.effect.key, why=str(exc))
+                await self._clock.sleep(backoff(tries))
+                tries += 1
 
     async def _once(self, job: Job, hand: Hand) -> None:
         if isinstance(job.effect, effects.RunLeg):
@@ -107,4 +122,3 @@ class Performer:
                 await hand(job.effect)
         else:
             await hand(job.effect)
-        await self._store.finish(job.id)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bridge.supervise import backoff
 from core import events, ids
 from core.effects import ReadThread
 from core.errors import PortError, Unavailable
 from core.ports import ChatAdapter, Clock, Emit, History
 
 MESSAGES = 2_000
+TRIES = 6  # half a minute in all: after a restart the chat is not connected yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +26,16 @@ class Reading:
     async def __call__(self, effect: ReadThread) -> None:
         """Emit ThreadRead."""
         failed, history = "", History(messages=())
-        chat = self.chats.get(ids.platform_of(effect.lane))
-        try:
-            if chat is None:
-                raise Unavailable("the chat is not connected")
-            if chat.caps.history:
-                history = await chat.history(effect.lane, upto=effect.upto, limit=MESSAGES)
-        except PortError as exc:
-            failed = str(exc)
+        for tries in range(TRIES):
+            try:
+                history, failed = await self._read(effect), ""
+                break
+            except Unavailable as exc:
+                failed = str(exc)
+                await self.clock.sleep(backoff(tries, exc))
+            except PortError as exc:
+                failed = str(exc)
+                break
         await self.emit(
             events.ThreadRead(
                 lane=effect.lane,
@@ -42,3 +46,11 @@ class Reading:
                 failed=failed,
             )
         )
+
+    async def _read(self, effect: ReadThread) -> History:
+        chat = self.chats.get(ids.platform_of(effect.lane))
+        if chat is None:
+            raise Unavailable("the chat is not connected")
+        if not chat.caps.history:
+            return History(messages=())
+        return await chat.history(effect.lane, upto=effect.upto, limit=MESSAGES)

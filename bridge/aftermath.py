@@ -1,0 +1,45 @@
+"""What a loop hears when something it waits for cannot be done at all. Owns: told. Imports: core. Effects: none."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from core import effects, events
+
+REMEDY = "Press Retry; if it fails again, an admin can look at the log and run `loopbridge doctor`."
+
+
+def told(effect: effects.Doing, why: str, at: datetime) -> events.Event | None:
+    """Return the event that lets the loop go on instead of waiting for ever; None where nothing waits."""
+    match effect:
+        case effects.ReadThread():
+            return events.ThreadRead(lane=effect.lane, at=at, loop=effect.loop, messages=(), failed=why)
+        case effects.Prepare():
+            what = f"The workdir could not be made: {why}"
+            return events.PrepareFailed(
+                lane=effect.lane, at=at, loop=effect.loop, what=what, remedy=REMEDY, attempt=effect.attempt
+            )
+        case effects.RunLeg():
+            what = f"The agent could not be run: {why}"
+            return events.TurnBroke(
+                lane=effect.lane,
+                at=at,
+                loop=effect.loop,
+                turn=effect.turn,
+                leg=effect.leg,
+                what=what,
+                remedy=REMEDY,
+            )
+        case effects.TakeWork():
+            what = f"The commits could not be brought out: {why}"
+            return events.WorkStuck(
+                lane=effect.lane,
+                at=at,
+                loop=effect.loop,
+                turn=effect.turn,
+                leg=effect.leg,
+                what=what,
+                remedy=REMEDY,
+            )
+        case _:
+            return None
