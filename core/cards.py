@@ -74,7 +74,11 @@ def _state_line(loop: Loop, asks: Sequence[Ask], at: datetime) -> str:
     elif loop.status == "waiting":
         parts = ["waiting for Retry"]
     if loop.notice:
-        parts.append(wording.line(loop.notice, 80))
+        # A turn that was stopped is over, but not finished.
+        parts = [
+            *([] if loop.status == "idle" else parts),
+            wording.line(loop.notice, 80),
+        ]
     if turn is not None and turn.state != "ended":
         parts.append(wording.duration((at - turn.started_at).total_seconds()))
     if loop.spent_usd:

@@ -59,7 +59,9 @@ def _item(group: Sequence[Call], workdir: str) -> Item:
     newest = group[-1]
     # A command that ran and said no (a failing test, say) is a step done; its note tells how it ended.
     mark: Mark = (
-        "done" if newest.tool == "Bash" and newest.state == "failed" and newest.note else MARKS[newest.state]
+        "done"
+        if newest.tool == "Bash" and newest.state == "failed" and newest.note not in ("", "failed")
+        else MARKS[newest.state]
     )
     if len(group) > 1:
         text = f"Read {len(group)} files" if newest.tool in READS else f"Searched {len(group)} times"

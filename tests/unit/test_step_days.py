@@ -12,7 +12,12 @@ def test_the_card_says_what_is_not_well_and_which_host_was_not_reached() -> None
     assert "working · the model answered 529; trying again" in story.told()
     story.tell(
         events.EgressDenied(
-            lane=THREAD, at=story.at, loop=story.loop.id, host="example.org", port=443, why="not on the allowlist"
+            lane=THREAD,
+            at=story.at,
+            loop=story.loop.id,
+            host="example.org",
+            port=443,
+            why="not on the allowlist",
         )
     )
     assert "Not reached: example.org (not on the allowlist)." in story.told()
@@ -23,7 +28,8 @@ def test_a_stopped_turn_says_who_stopped_it() -> None:
     story.says("ravi", "/loop stop")
     assert "stopping" in story.told()
     story.tell(events.TurnBroke(**story.of_turn(), what="The turn was stopped.", stopped=True))
-    assert "stopped by Ravi" in story.told()
+    assert "\nstopped by Ravi" in story.told()
+    assert "finished" not in story.told()
 
 
 def test_an_interruption_that_comes_after_the_result_changes_nothing() -> None:
@@ -45,3 +51,13 @@ def test_an_interruption_that_comes_after_parking_changes_nothing() -> None:
     story.interrupted()
     assert story.last == []
     assert story.turn.state == "parked"
+
+
+def test_a_command_that_was_cut_off_is_no_step_done() -> None:
+    story = Story().started()
+    story.calls("Bash", command="pytest -q")
+    story.ended(ok=False, note="exit code 1")
+    assert "done: Ran `pytest -q` (exit code 1)" in story.told()
+    story.calls("Bash", "t2", command="pytest -x")
+    story.ended("t2", ok=False, note="failed")
+    assert "failed: Ran `pytest -x` (failed)" in story.told()
