@@ -198,6 +198,15 @@ class Session:
             # From here on nobody cancels the task: what is half closed would stay so.
             self._leaving = True
             self._settled.set()
+            await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        try:
+            await self._client.disconnect()
+        except Exception as exc:  # noqa: BLE001 - the SDK's reader hands on whatever ended it
+            log.info(
+                "agent.disconnect_again", extra={"loop": self.leg.loop, "why": plain.short(str(exc), 200)}
+            )
             await self._client.disconnect()
 
     async def _next(self, patience: float) -> sdk.Message | None:
