@@ -35,6 +35,7 @@ from bridge.metrics import Metrics
 from bridge.perform import Performer
 from bridge.preparing import Preparing, Versions, sha256
 from bridge.reading import Reading
+from bridge.relaying import Relaying
 from bridge.reporting import Reporting
 from bridge.supervise import Supervisor
 from bridge.works import Works
@@ -171,6 +172,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
         supervisor=supervisor,
         clean=Redactor([key, house.secret]).message,
     )
+    relaying = Relaying(store=store, chats=chats.connected, clock=clock, emit=wires.emit)
     performer = Performer(
         store=store,
         delivery=delivery,
@@ -179,6 +181,8 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
             effects.Prepare: preparing,
             effects.TakeWork: works,
             effects.CloseLoop: Closing(loops=loops, runner=runner, gateway=gateway),
+            effects.Relay: relaying.relay,
+            effects.Follow: relaying.follow,
             effects.ReadThread: Reading(chats=chats.connected, clock=clock, emit=wires.emit),
         },
         emit=wires.emit,

@@ -69,8 +69,13 @@ class Looks:
         everything = effect.argument == "all"
         found = await self.store.loops(live_only=not everything, limit=30)
         if effect.argument == "mine":
-            member = (await self.store.people()).of(effect.to)
-            found = [loop for loop in found if member and loop.driver == member.id]
+            people = await self.store.people()
+            member = people.of(effect.to)
+            found = [
+                loop
+                for loop in found
+                if member and people.identities.get(loop.driver_identity, loop.driver) == member.id
+            ]
         return reports.loops(found, mine="mine" if effect.argument == "mine" else "", at=self.clock.now())
 
     async def _why(self, sha: str) -> Message:

@@ -49,11 +49,14 @@ WORDS: tuple[Word, ...] = (
     Word(name="claim", usage="[code]", about="drive a released loop; with the console's code: claim the bridge itself",
          example="/loop claim", group="drive"),
     Word(name="listen", usage="driver|members|mention", about="whose replies are turns", example="/loop listen members", group="drive"),
+    Word(name="follow", usage="<loop>", about="see a loop of another thread here, and speak to it from here", example="/loop follow a1b2c3", group="look"),
+    Word(name="unfollow", usage="", about="stop following a loop from here", example="/loop unfollow", group="look"),
     Word(name="rename", usage="<title>", about="give the loop another title", example="/loop rename Clock bug", group="drive"),
     Word(name="done", usage="", about="finish the loop", example="/loop done", group="drive"),
     Word(name="archive", usage="", about="finish it and put its folder away", example="/loop archive", group="drive"),
     Word(name="people", usage="[add <@person> admin|member|guest | remove <@person>]", about="who may what here",
          example="/loop people add @ravi member", group="house"),
+    Word(name="link", usage="[code]", about="join an account of yours in another chat, by a one-time code", example="/loop link", group="house"),
     Word(name="help", usage="[word]", about="this page, or more on one word", example="/loop help start", group="house"),
 )  # fmt: skip
 NAMES = tuple(word.name for word in WORDS)
@@ -74,6 +77,7 @@ LONELY = frozenset(
         "release",
         "done",
         "archive",
+        "unfollow",
     }
 )
 LOOKS_LIKE_A_HANDLE = re.compile(r"^#?[0-9a-f]{3,32}$", re.IGNORECASE)
@@ -148,6 +152,10 @@ def _fits(name: str, rest: str) -> bool:
         return bool(LOOKS_LIKE_A_HANDLE.match(rest.split(" ", 1)[0])) if rest else True
     if name == "claim":
         return not rest or bool(LOOKS_LIKE_A_CODE.match(rest)) or " " not in rest
+    if name == "follow":
+        return bool(LOOKS_LIKE_A_HANDLE.match(rest)) or not rest
+    if name == "link":
+        return not rest or bool(LOOKS_LIKE_A_CODE.match(rest))
     if name == "help":
         return " " not in rest
     if name == "why":

@@ -23,6 +23,7 @@ class Desk:
     loop: Loop | None = None
     asks: tuple[Ask, ...] = ()
     people: People = field(default_factory=People)
+    follows: ThreadKey | None = None  # the thread whose loop is followed from this one
     earlier: tuple[LoopId, ...] = ()  # loops this thread had before
 
 
@@ -52,4 +53,5 @@ class Outcome:
     identities: tuple[Identity, ...] = ()
     facts: tuple[Fact, ...] = ()
     effects: tuple[Effect, ...] = ()
+    unfollowed: tuple[ThreadKey, ...] = ()  # threads that follow no loop any more
     spent: Spent | None = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
+from core.events import Author, Posted, Pressed
 from core.ids import CallId, CardKey, IdentityKey, LoopId, ThreadKey, TurnId
 from core.message import Message
 
@@ -80,6 +81,24 @@ class Look(Doing):
     to: IdentityKey
     loop: LoopId = LoopId("")
     kind: Literal["look"] = "look"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay(Doing):
+    """Take an event to the thread it is meant for."""
+
+    event: Posted | Pressed
+    kind: Literal["relay"] = "relay"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follow(Doing):
+    """Find the loop whose id begins with `prefix` and have this thread follow it; an empty prefix ends that."""
+
+    prefix: str
+    author: Author
+    message: str
+    kind: Literal["follow"] = "follow"
 
 
 # ── to the loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -163,6 +182,8 @@ Effect = (
     | Whisper
     | React
     | Look
+    | Relay
+    | Follow
     | ReadThread
     | Prepare
     | RunLeg

@@ -70,6 +70,7 @@ class Posted(Happening):
     reply_to: str = ""
     files: tuple[FileRef, ...] = ()
     permalink: str = ""
+    via: str = ""  # the thread it was written in, when that one follows the loop of this one
     kind: Literal["posted"] = "posted"
 
     @property
@@ -112,11 +113,33 @@ class Pressed(Happening):
     token: Token
     author: Author
     text: str = ""
+    via: str = ""  # as for Posted
     kind: Literal["pressed"] = "pressed"
 
     @property
     def dedup(self) -> str:
         return f"pressed:{self.lane}#{self.press}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed(Happening):
+    """Somebody asked to follow (or, with `stop`, not to follow any more) this thread's loop from another thread."""
+
+    loop: LoopId
+    follower: ThreadKey
+    author: Author
+    message: str
+    stop: bool = False
+    kind: Literal["followed"] = "followed"
+
+    @property
+    def via(self) -> str:
+        """Return the thread it was asked in."""
+        return self.follower
+
+    @property
+    def dedup(self) -> str:
+        return f"followed:{self.loop}:{self.follower}#{self.message}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -449,7 +472,7 @@ class Pulsed(OfLoop):
 
 
 Event = (
-    Posted | Edited | Deleted | Pressed | ThreadRead | Admitted
+    Posted | Edited | Deleted | Pressed | Followed | ThreadRead | Admitted
     | Prepared | PrepareFailed
     | TurnQueued | TurnStarted | AgentSaid | ToolCalled | ToolEnded | TurnResult | TurnParked | TurnBroke | TurnInterrupted
     | VerdictLost | WorkTaken | WorkStuck | Spent | EgressDenied | ModelFailed | AskDue | Pulsed

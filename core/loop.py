@@ -31,6 +31,14 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Something a stranger said in the loop's thread, kept from the loop until a member lets it in."""
+
+    entry: Input
+    identity: IdentityKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A tool call as the loop remembers it."""
 
@@ -101,6 +109,8 @@ class Loop:
     turns: int = 0
     turn: Turn | None = None
     inputs: tuple[Input, ...] = ()
+    followers: tuple[ThreadKey, ...] = ()  # other threads that see the loop and may speak to it
+    held: tuple[Held, ...] = ()
     granted: tuple[str, ...] = ()  # "allow for this loop": rule texts, see core.policy
     spent_usd: float = 0.0
     tokens: int = 0

@@ -13,7 +13,8 @@ from core import asks, desk, ids, loop, people, ports
 SETTLED_ASKS = 100
 WAITING = "SELECT id, kind, payload FROM event WHERE handled_at IS NULL ORDER BY id"
 JOBS = "SELECT id, kind, payload, state, attempts, not_before FROM effect WHERE over_at IS NULL ORDER BY priority, id"
-NEWEST_LOOP = "SELECT seq, id, body FROM loop WHERE thread = :thread ORDER BY seq DESC LIMIT 1"
+FOLLOWED = "SELECT loop.thread FROM follow JOIN loop ON loop.id = follow.loop WHERE follow.thread = :thread AND loop.live = 1"
+NEWEST_LOOP = "SELECT seq, id, live, body FROM loop WHERE thread = :thread ORDER BY seq DESC LIMIT 1"
 EARLIER_LOOPS = "SELECT id FROM loop WHERE thread = :thread AND seq < :seq ORDER BY seq"
 ASKS = (
     "SELECT body FROM ask WHERE loop = :loop AND (state = 'open' OR id IN"
@@ -64,8 +65,10 @@ def jobs(hand: Hand) -> Sequence[ports.Job]:
 def lane(thread: ids.ThreadKey, everybody: people.People, hand: Hand) -> desk.Desk:
     """Return a lane's state."""
     newest = hand.row(NEWEST_LOOP, thread=thread)
+    followed = hand.value(FOLLOWED, thread=thread) if newest is None or not newest["live"] else None
+    follows = None if followed is None else ids.ThreadKey(str(followed))
     if newest is None:
-        return desk.Desk(thread=thread, people=everybody)
+        return desk.Desk(thread=thread, people=everybody, follows=follows)
     found = hand.column(ASKS, loop=newest["id"], limit=SETTLED_ASKS)
     earlier = hand.column(EARLIER_LOOPS, thread=thread, seq=newest["seq"])
     return desk.Desk(
@@ -73,6 +76,7 @@ def lane(thread: ids.ThreadKey, everybody: people.People, hand: Hand) -> desk.De
         loop=hand.codec.load(loop.Loop, newest["body"]),
         asks=tuple(hand.codec.load(asks.Ask, body) for body in found),
         people=everybody,
+        follows=follows,
         earlier=tuple(ids.LoopId(identifier) for identifier in earlier),
     )
 

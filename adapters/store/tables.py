@@ -84,6 +84,13 @@ sa.Index("loop_thread", loop.c.thread, loop.c.seq)
 sa.Index("loop_live", loop.c.live, loop.c.updated_at)
 sa.Index("loop_updated", loop.c.updated_at)
 
+follow = sa.Table(
+    "follow",
+    META,
+    sa.Column("thread", sa.Text, primary_key=True),  # the thread that follows
+    sa.Column("loop", sa.Text, nullable=False),
+)
+
 turn = sa.Table(
     "turn",
     META,

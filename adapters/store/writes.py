@@ -52,6 +52,8 @@ MEMBER = (
     "INSERT INTO member (id, name, role, claimed) VALUES (:id, :name, :role, :claimed)"
     " ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, claimed = excluded.claimed"
 )
+FOLLOW = "INSERT INTO follow (thread, loop) VALUES (:thread, :loop) ON CONFLICT (thread) DO UPDATE SET loop = excluded.loop"
+UNFOLLOW = "DELETE FROM follow WHERE thread = :thread"
 IDENTITY = "INSERT INTO identity (key, member) VALUES (:key, :member) ON CONFLICT (key) DO UPDATE SET member = excluded.member"
 SPEND = (
     "INSERT INTO spend (loop, request, model, tokens, cost_usd, at) VALUES (:loop, :request, :model, :tokens, :cost_usd, :at)"
@@ -100,6 +102,10 @@ def settle(seq: int, outcome: desk.Outcome, hand: Hand) -> Sequence[ports.Job]:
         return ()
     if outcome.loop is not None:
         _loop(outcome.loop, hand)
+        for thread in outcome.loop.followers:
+            hand.run(FOLLOW, thread=thread, loop=outcome.loop.id)
+    for thread in outcome.unfollowed:
+        hand.run(UNFOLLOW, thread=thread)
     for ask in outcome.asks:
         _ask(ask, hand)
     _people(outcome.members, outcome.identities, hand)

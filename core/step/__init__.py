@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core import events
 from core.desk import Desk, House, Outcome
-from core.step import admission, calls, messages, meters, presses, talk, turns
+from core.step import admission, calls, following, messages, meters, presses, talk, turns
 from core.step.draft import Draft
 
 RULES = {
@@ -12,6 +12,7 @@ RULES = {
     events.Edited: messages.edited,
     events.Deleted: messages.deleted,
     events.Pressed: presses.pressed,
+    events.Followed: following.followed,
     events.ThreadRead: turns.thread_read,
     events.Prepared: turns.prepared,
     events.PrepareFailed: turns.prepare_failed,

@@ -45,9 +45,8 @@ def weigh(
     words: str,
 ) -> None:
     """Let a decision count, or say why it doesn't."""
-    loop = draft.has()
-    if author.bot or member is None or not people.may(member, "decide", driver=loop.driver):
-        able = [who.name for who in people.deciders(draft.desk.people, loop.driver)]
+    if author.bot or member is None or not people.may(member, "decide", driver=draft.driver()):
+        able = [who.name for who in people.deciders(draft.desk.people, draft.driver())]
         draft.tell(
             author.identity,
             f"You can't decide ask {ask.handle}: {wording.names(able)} can.",

@@ -1,17 +1,14 @@
-"""The sheet a rule writes its answer on. Owns: Draft. Imports: core. Effects: none: a Draft lives within one `step` and leaves as an Outcome."""
+"""The sheet a rule writes its answer on. Owns: Draft: a Sheet that can ask for effects. Imports: core. Effects: none: they are named."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
-from core import askcards, asks, cards, graph, people
+from core import askcards, asks, cards, people
 from core.asks import Ask
-from core.desk import Desk, House, Outcome
 from core.effects import (
     CloseLoop,
-    Effect,
     Interrupt,
     Look,
     Prepare,
@@ -25,144 +22,74 @@ from core.effects import (
     Whisper,
 )
 from core.effects import Rule as Ruling
-from core.events import Event, Spent
-from core.ids import AskId, CardKey, IdentityKey, LoopId, derived
-from core.loop import Call, Loop, Turn
+from core.ids import AskId, CardKey, IdentityKey, LoopId, ThreadKey, derived, platform_of
+from core.loop import Call, Loop
 from core.message import Message
-from core.people import Identity, Member
+from core.people import Member
+from core.step.sheet import Sheet
 
-MAX_CALLS = 400
 NO_CARD = CardKey("")
 
 
 @dataclass(slots=True)
-class Draft:
-    """What is known (desk, event, house) and what has been decided so far."""
-
-    desk: Desk
-    event: Event
-    house: House
-    loop: Loop | None
-    asks: dict[AskId, Ask]
-    facts: list[graph.Fact] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-    changed_asks: dict[AskId, Ask] = field(default_factory=dict)
-    members: list[Member] = field(default_factory=list)
-    identities: list[Identity] = field(default_factory=list)
-    spent: Spent | None = None
-
-    @classmethod
-    def of(cls, desk: Desk, event: Event, house: House) -> Draft:
-        """Open a draft for one event."""
-        return cls(
-            desk=desk, event=event, house=house, loop=desk.loop, asks={ask.id: ask for ask in desk.asks}
-        )
-
-    @property
-    def at(self) -> datetime:
-        return self.event.at
-
-    def outcome(self) -> Outcome:
-        """Close the draft."""
-        changed = self.loop if self.loop is not self.desk.loop else None
-        return Outcome(
-            loop=replace(changed, updated_at=self.at) if changed else None,
-            asks=tuple(self.changed_asks.values()),
-            members=tuple(self.members),
-            identities=tuple(self.identities),
-            facts=tuple(self.facts),
-            effects=tuple(self.effects),
-            spent=self.spent,
-        )
-
-    # ── state ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def has(self) -> Loop:
-        """Return the loop; only called where the caller made sure there is one."""
-        if self.loop is None:
-            raise LookupError("this lane has no loop")
-        return self.loop
-
-    def now(self, **changes: Any) -> Loop:
-        """Change the loop."""
-        self.loop = replace(self.has(), **changes)
-        return self.loop
-
-    def turn(self, **changes: Any) -> Turn:
-        """Change the loop's turn."""
-        turn = self.has().turn
-        if turn is None:
-            raise LookupError("this loop has no turn")
-        changed = replace(turn, **changes)
-        self.now(turn=changed)
-        return changed
-
-    def put_call(self, call: Call) -> None:
-        """Put a call's new state into the turn; the oldest ended ones are dropped past a bound."""
-        turn = self.turn()
-        kept = [known for known in turn.calls if (known.id, known.leg) != (call.id, call.leg)]
-        place = next(
-            (i for i, known in enumerate(turn.calls) if (known.id, known.leg) == (call.id, call.leg)),
-            len(kept),
-        )
-        kept.insert(place, call)
-        dropped = max(0, len(kept) - MAX_CALLS)
-        self.turn(calls=tuple(kept[dropped:]), steps_before=turn.steps_before + dropped)
-
-    def put_ask(self, ask: Ask) -> None:
-        """Record an ask's new state."""
-        self.asks[ask.id] = ask
-        self.changed_asks[ask.id] = ask
-
-    def open_asks(self) -> list[Ask]:
-        """Return the loop's open asks, oldest first."""
-        return sorted((ask for ask in self.asks.values() if ask.open), key=lambda ask: ask.asked_at)
-
-    # ── facts ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def node(self, key: str, kind: graph.NodeKind, text: str = "", **props: str) -> str:
-        """Note a thing, with the lane as its audience; return its key."""
-        audience = "bridge" if kind in ("person", "repo", "commit") else self.desk.thread
-        self.facts.append(
-            graph.Node(key=key, kind=kind, audience=audience, at=self.at, text=text, props=props)
-        )
-        return key
-
-    def edge(self, src: str, kind: graph.EdgeKind, dst: str) -> None:
-        """Note how two things hang together."""
-        self.facts.append(graph.Edge(src=src, kind=kind, dst=dst, at=self.at))
-
-    # ── effects ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def key(self, *parts: object) -> str:
-        """Spell an effect's key: the same event asking for the same thing has the same one."""
-        return ":".join([*(str(part) for part in parts), derived(self.event.dedup)[:16]])
+class Draft(Sheet):
+    """A sheet with everything a rule can ask of the edge."""
 
     def say(
         self, message: Message, *, what: str, priority: Priority = Priority.ANSWER, card: CardKey = NO_CARD
     ) -> None:
-        """Post a message."""
+        """Post a message, here and wherever the loop is followed."""
+        for target in self._everywhere():
+            self.effects.append(
+                Say(
+                    key=self.key("say", what, *self._elsewhere(target)),
+                    lane=target,
+                    priority=priority,
+                    message=self._calling(message, target),
+                    card=self._card_in(target, card),
+                )
+            )
+
+    def show(self, card: CardKey, message: Message, *, priority: Priority = Priority.PROGRESS) -> None:
+        """Bring a card up to date, here and wherever the loop is followed."""
+        for target in self._everywhere():
+            self.show_in(target, card, message, priority=priority)
+
+    def show_in(self, target: ThreadKey, card: CardKey, message: Message, *, priority: Priority) -> None:
+        """Bring a card up to date in one thread."""
         self.effects.append(
-            Say(
-                key=self.key("say", what),
-                lane=self.desk.thread,
+            Show(
+                key=self.key("show", card, *self._elsewhere(target)),
+                lane=target,
                 priority=priority,
-                message=message,
-                card=card,
+                card=self._card_in(target, card),
+                message=self._calling(message, target),
             )
         )
 
-    def show(self, card: CardKey, message: Message, *, priority: Priority = Priority.PROGRESS) -> None:
-        """Bring a card up to date."""
-        self.effects.append(
-            Show(
-                key=self.key("show", card),
-                lane=self.desk.thread,
-                priority=priority,
-                card=card,
-                message=message,
-            )
-        )
+    def _everywhere(self) -> tuple[ThreadKey, ...]:
+        return (self.lane, *(self.loop.followers if self.loop else ()))
+
+    def _elsewhere(self, target: ThreadKey) -> tuple[str, ...]:
+        return () if target == self.lane else (target,)
+
+    def _card_in(self, target: ThreadKey, card: CardKey) -> CardKey:
+        return CardKey(f"{card}@{target}") if card and target != self.lane else card
+
+    def _calling(self, message: Message, target: ThreadKey) -> Message:
+        """Return the message with whom it calls named as the target's platform knows them."""
+        platform = platform_of(target)
+        if not message.notify or all(platform_of(key) == platform for key in message.notify):
+            return message
+        people = self.desk.people
+        called = [
+            key if platform_of(key) == platform else self._account(people.of(key), platform)
+            for key in message.notify
+        ]
+        return replace(message, notify=tuple(key for key in called if key is not None))
+
+    def _account(self, member: Member | None, platform: str) -> IdentityKey | None:
+        return next(iter(self.desk.people.addresses(member.id, platform)), None) if member else None
 
     def show_status(self, *, priority: Priority = Priority.PROGRESS) -> None:
         """Bring the loop's card up to date."""
@@ -177,7 +104,7 @@ class Draft:
     def whisper(self, to: IdentityKey, message: Message, *, what: str) -> None:
         """Tell one person alone."""
         self.effects.append(
-            Whisper(key=self.key("whisper", what), lane=self.desk.thread, to=to, message=message)
+            Whisper(key=self.key("whisper", what), lane=self.heard_in, to=to, message=message)
         )
 
     def tell(self, to: IdentityKey, words: str, remedy: str = "", *, what: str = "told") -> None:
@@ -189,7 +116,7 @@ class Draft:
         self.effects.append(
             React(
                 key=self.key("react", emoji, message),
-                lane=self.desk.thread,
+                lane=self.heard_in,
                 priority=Priority.ASK,
                 message=message,
                 emoji=emoji,
@@ -202,7 +129,7 @@ class Draft:
         self.effects.append(
             Look(
                 key=self.key("look", what),
-                lane=self.desk.thread,
+                lane=self.heard_in,
                 what=what,
                 argument=argument,
                 to=to,
@@ -291,8 +218,9 @@ class Draft:
         """Return the identities an ask mentions: its driver here, or every admin when the driver is gone."""
         loop = self.has()
         platform = self.desk.thread.partition(":")[0]
-        able = people.deciders(self.desk.people, loop.driver)
-        if any(member.id == loop.driver for member in able):
+        driver = self.driver()
+        able = people.deciders(self.desk.people, driver)
+        if any(member.id == driver for member in able):
             return (loop.driver_identity,)
         return tuple(key for member in able for key in self.desk.people.addresses(member.id, platform))
 

@@ -29,7 +29,7 @@ def here(draft: Draft) -> Loop:
 def _driven(draft: Draft, member: Member) -> Loop:
     """Return the loop if this member may drive it."""
     loop = here(draft)
-    if member.role != "admin" and member.id != loop.driver:
+    if member.role != "admin" and member.id != draft.driver():
         raise BadInput(
             f"{wording.line(loop.driver_name, 40)} drives this loop.",
             remedy="They can `/loop handoff @you` or `/loop release` it.",

@@ -13,7 +13,7 @@ from core.events import Posted
 from core.ids import LoopId, derived, message_key
 from core.loop import Loop
 from core.people import Member
-from core.step import admission, decisions, driving
+from core.step import admission, decisions, driving, following, linking
 from core.step.draft import Draft
 
 Order = Callable[[Draft, Posted, Member, Command], None]
@@ -23,6 +23,8 @@ def obey(draft: Draft, event: Posted, member: Member | None, command: Command) -
     """Carry out a command. Raises BadInput with what to do when it cannot be."""
     if command.word == "claim" and commands.LOOKS_LIKE_A_CODE.match(command.rest):
         admission.claim_bridge(draft, event.author, command.rest)
+    elif command.word == "link" and command.rest:
+        linking.join(draft, event, command.rest)
     elif member is None:
         raise admission.stranger(draft)
     elif command.word == "help":
@@ -35,7 +37,7 @@ def obey(draft: Draft, event: Posted, member: Member | None, command: Command) -
 NEEDS: dict[str, people.Action] = {
     "start": "start",
     "people": "look",
-    **dict.fromkeys(("approve", "deny"), "look"),
+    **dict.fromkeys(("approve", "deny", "link"), "look"),
 }
 LOOKS = frozenset({"", "status", "list", "log", "diff", "files", "context", "why", "usage"})
 
@@ -142,5 +144,5 @@ def _look(draft: Draft, event: Posted, member: Member, command: Command) -> None
 
 
 ORDERS: dict[str, Order] = {
-    **driving.ORDERS, "start": _start, "approve": _decide, "deny": _decide, "people": admission.manage,
+    **driving.ORDERS, "start": _start, "approve": _decide, "deny": _decide, "people": admission.manage, "link": linking.show_code, "follow": following.follow, "unfollow": following.unfollow,
 }  # fmt: skip

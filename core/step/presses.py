@@ -5,12 +5,15 @@ from __future__ import annotations
 from core import asks, cards, people, wording
 from core.errors import BadInput
 from core.events import Pressed
-from core.step import decisions, driving
+from core.step import decisions, driving, following, holding
 from core.step.draft import Draft
 
 
 def pressed(draft: Draft, event: Pressed) -> None:
     """Find out what the button stands for; an old or foreign one gets a human answer."""
+    if draft.desk.follows is not None:
+        following.relay(draft, event)
+        return
     found = asks.find(list(draft.asks.values()), event.token)
     member = draft.desk.people.of(event.author.identity)
     if found is not None:
@@ -18,8 +21,9 @@ def pressed(draft: Draft, event: Pressed) -> None:
             draft, *found, member=member, author=event.author, message=event.card, words=event.text.strip()
         )
         return
+    stranger = holding.found(draft, event.token)
     act = cards.act_of(draft.house.secret, draft.loop, event.token) if draft.loop else None
-    if act is None:
+    if act is None and stranger is None:
         draft.tell(
             event.author.identity,
             "That button belongs to a card that is over. Nothing changed.",
@@ -27,7 +31,10 @@ def pressed(draft: Draft, event: Pressed) -> None:
         )
         return
     try:
-        _act(draft, event, act)
+        if stranger is not None:
+            holding.answer(draft, event, member, *stranger)
+        elif act is not None:
+            _act(draft, event, act)
     except BadInput as refusal:
         draft.tell(event.author.identity, str(refusal), refusal.remedy)
 

@@ -8,7 +8,7 @@ from core import asks, commands, people
 from core.errors import BadInput
 from core.events import Posted
 from core.people import Member
-from core.step import admission, decisions, driving, messages, orders, turns
+from core.step import admission, decisions, driving, following, holding, messages, orders, turns
 from core.step.draft import Draft
 
 MAX_INPUTS = 200
@@ -19,6 +19,11 @@ def posted(draft: Draft, event: Posted) -> None:
     """Take a message: it always becomes context; whether it is more depends on who says what to whom."""
     messages.note(draft, event)
     if event.author.bot:
+        if draft.loop is not None and draft.loop.live:
+            _keep(draft, event, turn=False)
+        return
+    if draft.desk.follows is not None:
+        following.relay(draft, event)
         return
     member = admission.learn_name(draft, event.author)
     words = commands.spoken(event.text)
@@ -52,17 +57,14 @@ def _said_to_loop(draft: Draft, event: Posted, member: Member | None) -> None:
     if event.addressed and _is_order(event.text):
         _ordered(draft, event, member, event.text)
         return
+    if member is None:
+        holding.hold(draft, event)
+        return
     if not _is_turn(draft, event, member):
-        if event.addressed and member is not None:
+        if event.addressed:
             draft.tell(
                 event.author.identity,
                 "Guests can read along, but not talk to a loop.",
-                admission.letting_in(draft),
-            )
-        elif event.addressed:
-            draft.tell(
-                event.author.identity,
-                "You are not a member of this bridge, so the loop can't act on your words.",
                 admission.letting_in(draft),
             )
         _keep(draft, event, turn=False)
@@ -96,7 +98,7 @@ def _is_turn(draft: Draft, event: Posted, member: Member | None) -> bool:
         return True
     if event.mentions or loop.listen == "mention" or not event.text.strip():
         return False
-    return loop.listen == "members" or member.id == loop.driver
+    return loop.listen == "members" or member.id == draft.driver()
 
 
 def _keep(draft: Draft, event: Posted, *, turn: bool) -> None:

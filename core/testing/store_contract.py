@@ -252,6 +252,20 @@ async def check_people_are_remembered(rig: Rig) -> None:
         assert (await store.people()).of(MAYA) is None
 
 
+async def check_a_thread_follows_a_live_loop(rig: Rig) -> None:
+    other = ids.ThreadKey("slack:T1/C1/1.2")
+    followed = replace(a_loop(), followers=(other,))
+    async with rig.open() as store:
+        await settled(store, 1, Outcome(loop=followed))
+        assert (await store.desk(other)).follows == followed.thread
+        assert (await store.desk(followed.thread)).follows is None
+    async with rig.open() as store:
+        await settled(store, 2, Outcome(loop=replace(followed, status="done")))
+        assert (await store.desk(other)).follows is None
+        await settled(store, 3, Outcome(loop=replace(followed, followers=()), unfollowed=(other,)))
+        assert (await store.desk(other)).follows is None
+
+
 async def check_spending_is_summed(rig: Rig) -> None:
     first, second = spent("1", 0.25), replace(spent("2", 0.5), loop=a_loop(2).id, at=at(100))
     async with rig.open() as store:

@@ -123,6 +123,7 @@ def _loops() -> None:
     op.create_index("loop_live", "loop", ["live", "updated_at"])
     op.create_index("loop_thread", "loop", ["thread", "seq"])
     op.create_index("loop_updated", "loop", ["updated_at"])
+    op.create_table("follow", _text("thread"), _text("loop"), sa.PrimaryKeyConstraint("thread"))
     op.create_table(
         "turn",
         _text("id"),
