@@ -59,6 +59,7 @@ class Sessions:
         self._stop_after = stop_after
         self._silence = silence
         self._live: dict[LoopId, Session] = {}  # in the order of their last use
+        self._leaving: set[Session] = set()
         self._running: dict[LoopId, Stretch] = {}
         self._retiring: dict[LoopId, asyncio.Task[None]] = {}
         self._shut = False
@@ -72,6 +73,7 @@ class Sessions:
     ) -> None:
         self._shut = True
         await asyncio.gather(*(self._end(loop) for loop in tuple(self._live)))
+        await asyncio.gather(*(session.close() for session in tuple(self._leaving)))
 
     async def run(self, leg: Leg, emit: Emit) -> None:
         """Run a leg to its end. Exactly one of TurnResult, TurnParked or TurnBroke is emitted last.
@@ -214,7 +216,11 @@ class Sessions:
         self._wake(loop)
         session = self._live.pop(loop, None)
         if session is not None:
-            await session.close()
+            self._leaving.add(session)
+            try:
+                await session.close()
+            finally:
+                self._leaving.discard(session)
 
     def _rest(self, loop: LoopId) -> None:
         """Let the loop's process idle for a while, as the one last used."""
