@@ -28,6 +28,7 @@ from bridge.clock import SystemClock
 from bridge.closing import Closing
 from bridge.delivery import Delivery
 from bridge.dispatch import Dispatcher
+from bridge.fetching import Fetching
 from bridge.legs import Legs
 from bridge.looks import Looks
 from bridge.memory import MemoryGuard
@@ -154,14 +155,15 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
     guard = MemoryGuard(limits.memory_bytes)
     supervisor.keep("memory", guard.watchdog.run)
     doctrine = await asyncio.to_thread(DOCTRINE.read_text, encoding="utf-8")
+    fetch = Fetching(chats=chats.connected)
     legs = Legs(
         loops=loops, store=store, gateway=gateway, runner=runner, clock=clock, emit=wires.emit, doctrine=doctrine,
-        model=settings.model.name, park_after=settings.asks.park_after.total_seconds(), guard=guard,
+        model=settings.model.name, park_after=settings.asks.park_after.total_seconds(), guard=guard, fetch=fetch,
     )  # fmt: skip
     works = Works(loops=loops, store=store, git=git, boxes=boxes, clock=clock, emit=wires.emit)
     preparing = Preparing(
         loops=loops, store=store, git=git, sandbox=sandbox, gateway=gateway, runner=runner, boxes=boxes, clock=clock, emit=wires.emit,
-        versions=Versions(doctrine=sha256(doctrine), policy=sha256(repr(policy)), cli=version), first_leg=legs.first,
+        versions=Versions(doctrine=sha256(doctrine), policy=sha256(repr(policy)), cli=version), first_leg=legs.first, fetch=fetch,
     )  # fmt: skip
     looks = Looks(store=store, works=works, clock=clock, repos=house.repos)
     delivery = Delivery(

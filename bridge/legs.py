@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from bridge.fetching import Fetching
 from bridge.folders import LoopFolder
 from bridge.memory import MemoryGuard
 from bridge.preparing import open_gateway
@@ -36,6 +37,7 @@ class Legs:
     model: str
     park_after: float
     guard: MemoryGuard
+    fetch: Fetching
 
     async def run(self, effect: RunLeg) -> None:
         """Run a leg to its end; an old one, whose turn has gone on, is left alone."""
@@ -53,6 +55,7 @@ class Legs:
         except (LoopbridgeError, OSError) as exc:
             await self._broke(loop, effect, f"The loop's way to the model could not be opened: {exc}.")
             return
+        await self.fetch(loop, folder)
         prompt = effect.prompt
         if prompt and not effect.resume:
             prompt = await asyncio.to_thread(_with_capsule, folder, prompt)

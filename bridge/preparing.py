@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from bridge.boxes import Boxes
+from bridge.fetching import Fetching
 from bridge.folders import LoopFolder
 from core import assemble, events, lock
 from core.effects import Prepare
@@ -49,6 +50,7 @@ class Preparing:
     clock: Clock
     emit: Emit
     versions: Versions
+    fetch: Fetching
     first_leg: Callable[[Loop, LoopFolder], Leg]
 
     async def __call__(self, effect: Prepare) -> None:
@@ -89,6 +91,7 @@ class Preparing:
         try:
             async with asyncio.TaskGroup() as group:
                 given = group.create_task(self._capsule(loop, folder))
+                fetched = group.create_task(self.fetch(loop, folder))
                 if loop.repo:
                     group.create_task(
                         self.git.clone(loop.repo, base, loop.work_branch, self.boxes.clone(loop, folder))
@@ -109,7 +112,8 @@ class Preparing:
                 attempt=effect.attempt,
                 messages=capsule.keys,
                 people=capsule.people,
-                left_out=capsule.left_out,
+                files=len(loop.files) - len(fetched.result()),
+                left_out=(*capsule.left_out, *fetched.result()),
             )
         )
         await asyncio.gather(warming, return_exceptions=True)

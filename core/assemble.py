@@ -35,7 +35,9 @@ def assemble(
     The first message and as many of the newest as fit stay in; what was cut out of the middle is counted.
     """
     room = budget_tokens * CHARS_PER_TOKEN
-    spoken = [node for node in messages if node.text and not node.props.get("deleted")]
+    spoken = [
+        node for node in messages if (node.text or node.props.get("files")) and not node.props.get("deleted")
+    ]
     gone = len(messages) - len(spoken)
     root, rest = spoken[:1], spoken[1:]
     lines = {node.key: _line(node) for node in spoken}
@@ -77,5 +79,6 @@ def _wrap(lines: Sequence[str]) -> str:
 def _line(node: Node) -> str:
     who = prompts.attribute(node.props.get("author", "?"))
     kind = ' bot="yes"' if node.props.get("bot") else ""
+    attached = "".join(prompts.attached(place) for place in node.props.get("files", "").split("\n") if place)
     text = node.text if len(node.text) <= MESSAGE_CHARS else node.text[:MESSAGE_CHARS] + " …(cut)"
-    return f'<message by="{who}"{kind} at="{node.at:%Y-%m-%d %H:%M} UTC">{prompts.quoted(text)}</message>'
+    return f'<message by="{who}"{kind} at="{node.at:%Y-%m-%d %H:%M} UTC">{prompts.quoted(text)}{attached}</message>'

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from core.events import FileRef
 from core.ids import AskId, CallId, IdentityKey, LoopId, MemberId, ThreadKey, TurnId, short, slug
 
 Status = Literal["idle", "queued", "running", "waiting", "rfd", "done", "archived", "failed"]
@@ -28,6 +29,7 @@ class Input:
     text: str
     at: datetime
     turn: bool = True  # False: context for the next turn, not a turn by itself
+    files: tuple[FileRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,7 @@ class Loop:
     turn: Turn | None = None
     inputs: tuple[Input, ...] = ()
     followers: tuple[ThreadKey, ...] = ()  # other threads that see the loop and may speak to it
+    files: tuple[FileRef, ...] = ()  # of the chat, for its inbox
     held: tuple[Held, ...] = ()
     granted: tuple[str, ...] = ()  # "allow for this loop": rule texts, see core.policy
     spent_usd: float = 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from core import wording
+from core import files, wording
 from core.asks import Ask
 from core.loop import Call, Input, Loop, Turn
 
@@ -39,7 +39,7 @@ def said(inputs: Sequence[Input]) -> str:
             f'<conversation untrusted="yes">\nAlso said in the thread meanwhile, for your information:\n{lines}\n</conversation>'
         )
     parts += [
-        f'<said by="{attribute(entry.author)}">\n{quoted(entry.text)}\n</said>'
+        f'<said by="{attribute(entry.author)}">\n{quoted(entry.text)}{_files(entry)}\n</said>'
         for entry in inputs
         if entry.turn
     ]
@@ -47,7 +47,16 @@ def said(inputs: Sequence[Input]) -> str:
 
 
 def _message(entry: Input) -> str:
-    return f'<message by="{attribute(entry.author)}" at="{entry.at:%Y-%m-%d %H:%M} UTC">{quoted(entry.text)}</message>'
+    return f'<message by="{attribute(entry.author)}" at="{entry.at:%Y-%m-%d %H:%M} UTC">{quoted(entry.text)}{_files(entry)}</message>'
+
+
+def _files(entry: Input) -> str:
+    return "".join(attached(files.path(file)) for file in entry.files)
+
+
+def attached(place: str) -> str:
+    """Return the mark of a file that came with a message."""
+    return f'<file path="{attribute(place)}"/>'
 
 
 def before_answer(inputs: Sequence[Input]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core import graph
-from core.events import Deleted, Edited, Posted
+from core import files, graph
+from core.events import Deleted, Edited, FileRef, Posted
 from core.ids import message_key
 from core.loop import Input
 from core.step.draft import Draft
@@ -35,6 +35,7 @@ def note(draft: Draft, event: Posted) -> str:
                 "bot": "yes" if event.author.bot else "",
                 "permalink": event.permalink,
                 "id": event.message,
+                "files": "\n".join(files.path(file) for file in event.files),
             },
         )
     )
@@ -93,4 +94,14 @@ def deleted(draft: Draft, event: Deleted) -> None:
 
 def as_input(event: Posted, text: str, *, turn: bool) -> Input:
     """Return a message as something a prompt will carry."""
-    return Input(message=event.message, author=event.author.name, text=text, at=event.at, turn=turn)
+    return Input(
+        message=event.message, author=event.author.name, text=text, at=event.at, turn=turn, files=event.files
+    )
+
+
+def give_files(draft: Draft, given: tuple[FileRef, ...]) -> None:
+    """Have files put into the loop's inbox; the newest ones, when there are very many."""
+    known = draft.has().files
+    fresh = [file for file in given if file not in known]
+    if fresh:
+        draft.now(files=(*known, *fresh)[-files.MOST :])

@@ -13,7 +13,7 @@ from core.events import Posted
 from core.ids import LoopId, derived, message_key
 from core.loop import Loop
 from core.people import Member
-from core.step import admission, decisions, driving, following, linking
+from core.step import admission, decisions, driving, following, linking, messages
 from core.step.draft import Draft
 
 Order = Callable[[Draft, Posted, Member, Command], None]
@@ -84,6 +84,7 @@ def _start(draft: Draft, event: Posted, member: Member, command: Command) -> Non
 def _new_loop(draft: Draft, loop: Loop, event: Posted) -> None:
     draft.loop = loop
     draft.asks.clear()
+    messages.give_files(draft, event.files)
     node = draft.node(graph.loop(loop.id), "loop", loop.task, title=loop.title, driver=loop.driver_name)
     trigger = graph.message(message_key(loop.thread, event.message))
     draft.edge(trigger, "spawned", node)

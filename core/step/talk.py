@@ -96,14 +96,14 @@ def _is_turn(draft: Draft, event: Posted, member: Member | None) -> bool:
         return False
     if event.addressed:
         return True
-    if event.mentions or loop.listen == "mention" or not event.text.strip():
+    if event.mentions or loop.listen == "mention" or not (event.text.strip() or event.files):
         return False
     return loop.listen == "members" or member.id == draft.driver()
 
 
 def _keep(draft: Draft, event: Posted, *, turn: bool) -> None:
     """Remember a message for the next prompt; of what is context alone, the newest are kept (the graph has all)."""
-    if not event.text.strip() and not turn:
+    if not event.text.strip() and not event.files and not turn:
         return
     loop = draft.has()
     entries = [*loop.inputs, messages.as_input(event, event.text, turn=turn)]

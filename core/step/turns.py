@@ -34,6 +34,7 @@ def thread_read(draft: Draft, event: ThreadRead) -> None:
         return
     for message in event.messages:
         messages.note(draft, message)
+        messages.give_files(draft, message.files)
     if event.failed:
         draft.now(thread_note=f"the earlier thread (it could not be read: {event.failed})")
     elif event.left_out:
@@ -78,6 +79,8 @@ def begin(draft: Draft, prompt: str, *, trigger: str) -> None:
         started_at=draft.at,
         trigger=trigger,
     )
+    for entry in loop.inputs:
+        messages.give_files(draft, entry.files)
     draft.now(turn=turn, inputs=(), status="queued")
     node = draft.node(graph.turn(turn.id), "turn", prompt[:4000], number=str(turn.number))
     draft.edge(graph.loop(loop.id), "ran", node)
@@ -315,6 +318,8 @@ def retry(draft: Draft, inputs: tuple[Input, ...] = ()) -> None:
 def take_inputs(draft: Draft) -> None:
     """Count what was said as delivered with this turn."""
     loop = draft.has()
+    for entry in loop.inputs:
+        messages.give_files(draft, entry.files)
     for entry in loop.inputs:
         draft.edge(
             graph.turn(draft.turn().id), "ingested", graph.message(message_key(loop.thread, entry.message))
