@@ -27,7 +27,7 @@ from tests.far_sides.slack.parts import (
 from tests.far_sides.slack.world import ApiError
 
 MAX_MESSAGE_BLOCKS, MAX_VIEW_BLOCKS = 50, 100
-MAX_MARKDOWN = 13_200
+MAX_RICH = 13_200  # characters in one message
 ON_MESSAGES = frozenset({
     "actions", "context", "context_actions", "divider", "header", "image", "input", "markdown", "rich_text", "section", "table",
     "video", "task_card", "plan", "alert", "card", "carousel", "container",
@@ -62,8 +62,20 @@ def check_message(blocks: Sequence[dict[str, Any]]) -> None:
     found = [f"{what} [json-pointer:{where}]" for what, where in problems(blocks)]
     if found:
         raise invalid("invalid_blocks", found)
-    if sum(len(block["text"]) for block in blocks if block["type"] == "markdown") > MAX_MARKDOWN:
+    if sum(_length(block) for block in blocks if block["type"] in ("markdown", "rich_text")) > MAX_RICH:
         raise ApiError("msg_blocks_too_long")
+
+
+def _length(value: Any) -> int:
+    """Return how much text a block has. Markdown becomes rich text on arrival, so both count for one limit."""
+    if isinstance(value, list):
+        return sum(_length(each) for each in value)
+    if isinstance(value, dict):
+        return sum(
+            len(each) if key == "text" and isinstance(each, str) else _length(each)
+            for key, each in value.items()
+        )
+    return 0
 
 
 def invalid(error: str, found: Sequence[str]) -> ApiError:
