@@ -82,7 +82,7 @@ class Desk:
     async def until(self, true: Callable[[], bool]) -> None:
         async with asyncio.timeout(30):
             while not true() or self.delivery.pending:  # noqa: ASYNC110 - looked at from outside
-                await asyncio.sleep(0.01) 
+                await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
