@@ -1,0 +1,409 @@
+"""A whole bridge for a test. Owns: House, Daemon, Person, Talk. Imports: bridge, the local chat's client. Effects: a home in a temp folder.
+
+Everything is real: the CLI in its sandbox, git, the database, the local chat; the model alone follows a script. The bridge runs
+in this process (`House.bridge`) or as a daemon of its own (`House.daemon`), which can be stopped, killed and started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+import adapters.rehearsal
+from adapters.chat.local import render
+from adapters.chat.local.client import Client
+from adapters.chat.local.records import Record
+from bridge import app, seed
+from bridge import home as homes
+from config import settings as configuration
+from core.errors import Unavailable
+
+# Seconds for any one thing to happen; every wait ends as soon as it does.
+PATIENCE = float(os.environ.get("SCENARIO_PATIENCE", "90"))
+DEMO = (Path(adapters.rehearsal.__file__).parent / "demo.toml").read_text(encoding="utf-8")
+PROGRAM = Path(sys.executable).with_name("loopbridge")
+CONFIG = """
+[repos.demo]
+url = "{origin}"
+[model]
+rehearsal = "script.toml"
+[chat.local]
+user = "maya"
+[http]
+port = 0
+[logs]
+format = "json"
+"""
+
+# A model that does what the task says, word by word, so that a test can tell it:
+#   run: COMMAND   then: COMMAND    both: COMMAND and: COMMAND    remember: WORD    recall
+WORKER = r"""
+[[rule]] # an interrupted turn, when the call that waited was allowed meanwhile
+when.after = 0
+when.user = 'You had asked to use Bash \{"command": "([^"]+)"[^\n]*\. It was allowed and has not run yet'
+say = "It was allowed meanwhile."
+tools = [{ name = "Bash", input = { command = "{1}" } }]
+
+[[rule]] # … when it was refused
+when.after = 0
+when.user = 'You had asked to use Bash [^\n]*\. ([^\n]*denied it[^\n]*)'
+say = "Not done: {1}"
+
+[[rule]] # … when it had begun
+when.after = 0
+when.user = 'Started, outcome unknown[^\n]*\n- Bash ([^\n]+)'
+say = "Its outcome is unknown, so I leave it: {1}"
+
+[[rule]]
+when.after = 0
+when.user = 'Before your answer is posted[\s\S]*<said by="[^"]*">\n([^\n]+)'
+say = "Done, and I heard: {1}"
+
+[[rule]]
+when.after = 0
+when.task = '(?m)\bboth: (.+) and: (.+)$'
+say = "Two at once."
+tools = [{ name = "Bash", input = { command = "{1}" } }, { name = "Bash", input = { command = "{2}" } }]
+
+[[rule]]
+when.after = 0
+when.task = '(?m)\brun: (.+?)(?: then: .+)?$'
+say = "I run it."
+tools = [{ name = "Bash", input = { command = "{1}" } }]
+
+[[rule]]
+when.after = 1
+when.task = '\bthen: ([^\n<]+)'
+tools = [{ name = "Bash", input = { command = "{1}" } }]
+
+[[rule]]
+when.after = 0
+when.user = '\brecall\b'
+when.everything = 'remember: (\w+)'
+say = "You said {1}."
+
+[[rule]]
+when.after = 0
+when.user = '\bremember: (\w+)'
+say = "I will remember {1}."
+
+[[rule]]
+when.results = '(?s)(.*)'
+say = "Done:\n\n{1}"
+
+[[rule]]
+say = "I am here."
+"""
+
+
+@dataclass(slots=True, kw_only=True)
+class House:
+    """A furnished home: `origin` is the bare repository behind `demo`."""
+
+    root: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def origin(self) -> Path:
+        return self.root / "demo.git"
+
+    @property
+    def database(self) -> Path:
+        return self.home / "bridge.db"
+
+    def configure(self, more: str) -> None:
+        """Add tables to config.toml."""
+        path = self.home / "config.toml"
+        path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
+
+    def script(self, text: str) -> None:
+        """Give the model another script; it counts from the next start."""
+        (self.home / "script.toml").write_text(text, encoding="utf-8")
+
+    @asynccontextmanager
+    async def bridge(self) -> AsyncIterator[app.Bridge]:
+        """Run the bridge in this process."""
+        settings = await asyncio.to_thread(configuration.load, self.home, self.environ)
+        async with app.open_bridge(settings) as bridge:
+            yield bridge
+
+    @asynccontextmanager
+    async def daemon(self) -> AsyncIterator[Daemon]:
+        """Run the bridge as a process of its own; leaving kills it if it still runs."""
+        daemon = Daemon(self)
+        try:
+            await daemon.start()
+            yield daemon
+        finally:
+            await daemon.kill()
+
+    @asynccontextmanager
+    async def person(self, user: str = "maya", *, bot: bool = False) -> AsyncIterator[Person]:
+        """Enter the room as somebody. The connection outlives restarts of the bridge."""
+        path = homes.Home(self.home).chat_socket
+        async with Client(path, user, name=user.capitalize(), bot=bot, patience=PATIENCE) as client:
+            yield Person(client)
+
+    def folder(self) -> Path:
+        """Return the folder of the one loop there is."""
+        (folder,) = (self.home / "loops").iterdir()
+        return folder
+
+    def git(self, *arguments: str) -> str:
+        """Ask git of the origin, which no agent can write."""
+        return subprocess.run(
+            ["git", "-C", str(self.origin), *arguments], check=True, capture_output=True, text=True
+        ).stdout
+
+    def branches(self) -> list[str]:
+        """Return the origin's branches but main."""
+        names = self.git("for-each-ref", "--format=%(refname:short)", "refs/heads").split()
+        return [name for name in names if name != "main"]
+
+    def commands(self) -> list[str]:
+        """Return the command lines of what runs in boxes of this home."""
+        lines = []
+        for pid in self.boxed():
+            with suppress(OSError):
+                lines.append(Path("/proc", str(pid), "cmdline").read_text().replace("\0", " "))
+        return lines
+
+    def boxed(self) -> list[int]:
+        """Return the processes that live in a box of this home: what they see is bound out of it."""
+        return [pid for pid, mounts in _mounts() if f"/{self.root.name}/home/loops/" in mounts]
+
+
+def _mounts() -> Iterator[tuple[int, str]]:
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with suppress(OSError):
+                yield int(name), Path("/proc", name, "mountinfo").read_text()
+
+
+@asynccontextmanager
+async def house(script: str = WORKER, *, config: str = "", root: Path | None = None) -> AsyncIterator[House]:
+    """Furnish a home in a fresh folder (in `root` if given) and take it away afterwards."""
+    place = Path(tempfile.mkdtemp(prefix="lb-", dir=root))
+    made = House(root=place)
+    try:
+        await asyncio.to_thread(homes.prepare, homes.Home(made.home))
+        await asyncio.to_thread(seed.seed, made.origin)
+        (made.home / "config.toml").write_text(CONFIG.format(origin=made.origin) + config, encoding="utf-8")
+        made.script(script)
+        yield made
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+class Daemon:
+    """A `loopbridge run`. `log` holds its log lines, oldest first; `port` is where /healthz answers."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._child: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self.log: list[dict[str, Any]] = []
+        self.said: list[str] = []
+        self.port = 0
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None
+        return self._child.pid
+
+    async def start(self) -> None:
+        """Start it and wait until /healthz says ok."""
+        await self.launch()
+        ready = await self.logged("bridge.ready")
+        self.port = int(ready["http"].rpartition(":")[2])
+        assert (await self.health())["status"] == "ok"
+
+    async def launch(self) -> None:
+        """Start it, and wait for nothing."""
+        self.log.clear()
+        self._child = await asyncio.create_subprocess_exec(
+            PROGRAM,
+            "run",
+            env={
+                **os.environ,
+                "LOOPBRIDGE_HOME": str(self._house.home),
+                "NO_COLOR": "1",
+                **self._house.environ,
+            },
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=1 << 24,
+        )
+        self._reader = asyncio.create_task(self._read(self._child))
+
+    async def _read(self, child: asyncio.subprocess.Process) -> None:
+        assert child.stdout is not None
+        async for line in child.stdout:
+            words = line.decode(errors="replace").rstrip()
+            self.said.append(words)
+            if words.startswith("{"):
+                self.log.append(json.loads(words))
+            self._news.set()
+
+    async def logged(self, event: str) -> dict[str, Any]:
+        """Return the first line about `event` since the last start, once it is there."""
+        async with asyncio.timeout(PATIENCE):
+            while not (found := [line for line in self.log if line.get("event") == event]):
+                if self._reader is not None and self._reader.done():
+                    raise AssertionError("the daemon ended:\n" + "\n".join(self.said[-30:]))
+                self._news.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), 0.5)
+        return found[0]
+
+    async def health(self) -> dict[str, Any]:
+        """Ask /healthz."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{self.port}/healthz") as answer,
+        ):
+            told: dict[str, Any] = await answer.json()
+            return told
+
+    async def kill(self) -> None:
+        """End it by SIGKILL (idempotent)."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """End it by SIGTERM; return its exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def _end(self, how: signal.Signals) -> int:
+        child = self._child
+        if child is None:
+            return 0
+        with suppress(ProcessLookupError):
+            child.send_signal(how)
+        async with asyncio.timeout(PATIENCE):
+            code = await child.wait()
+            if self._reader is not None:
+                await self._reader
+        return code
+
+    def complaints(self) -> list[dict[str, Any]]:
+        """Return what it logged as an error: something it had not foreseen."""
+        return [line for line in self.log if line.get("level") in ("error", "critical")]
+
+
+Wanted = str | Callable[[str], bool]
+
+
+class Person:
+    """Somebody in the room."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def opens(self, text: str) -> Talk:
+        """Begin a thread."""
+        return Talk(self, await self.client.post(text))
+
+    def joins(self, talk: Talk) -> Talk:
+        """Follow a thread that somebody else began."""
+        return Talk(self, talk.root)
+
+
+class Talk:
+    """A thread, as one person sees it and takes part in it."""
+
+    def __init__(self, person: Person, root: int) -> None:
+        self.person = person
+        self.root = root
+
+    @property
+    def records(self) -> list[Record]:
+        return self.person.client.messages(self.root)
+
+    @property
+    def texts(self) -> list[str]:
+        """Return what the bridge said, oldest first, cards as they read now."""
+        return [self.text(record) for record in self.records if record.body is not None]
+
+    def text(self, record: Record) -> str:
+        return self.person.client.text(record)
+
+    def count(self, words: str) -> int:
+        """Return in how many of the bridge's messages `words` stand."""
+        return sum(words in text for text in self.texts)
+
+    @property
+    def transcript(self) -> str:
+        return render.transcript(self.records, mask=False, names=self.person.client.names)
+
+    async def says(self, text: str) -> int:
+        """Write into the thread; return the message's id."""
+        return await self.person.client.post(text, thread=self.root)
+
+    async def sees(self, wanted: Wanted, *, after: int = 0, patience: float = PATIENCE) -> Record:
+        """Return the bridge's newest message that holds (or satisfies) `wanted`, once there is one after message `after`."""
+        fits = wanted if callable(wanted) else (lambda text: wanted in text)
+        client = self.person.client
+        try:
+            return await client.wait_for(
+                lambda record: (
+                    record.root == self.root
+                    and record.id > after
+                    and record.body is not None
+                    and record.to in ("", client.user)
+                    and fits(client.text(record))
+                ),
+                patience,
+            )
+        except Unavailable as exc:
+            raise AssertionError(f"{wanted!r} was not said:\n{self.transcript}") from exc
+
+    async def presses(self, record: Record, label: str, text: str = "") -> None:
+        """Press a button of a message by its label."""
+        assert record.body is not None
+        found = [button for button in render.buttons(record.body) if button.label == label]
+        assert found, f"no button {label!r}:\n{self.text(record)}"
+        await self.person.client.press(record.id, found[0], text=text)
+
+    async def asked(self, command: str = "", *, after: int = 0) -> Record:
+        """Return the newest open ask (for `command`)."""
+        return await self.sees(lambda text: "] Allow once" in text and command in text, after=after)
+
+    async def answered(self, words: str = "", *, after: int = 0) -> Record:
+        """Return the newest final answer with `words` in it."""
+        return await self.sees(lambda text: ANSWER.search(text) is not None and words in text, after=after)
+
+
+# An answer's last lines: how long it took, maybe what it cost, maybe its button.
+ANSWER = re.compile(r"\d+ s(?: · <?\$[\d.]+)?(?:\n\[1\] Diff)?$")
+
+
+async def until(holds: Callable[[], object], *, patience: float = PATIENCE, every: float = 0.02) -> None:
+    """Wait for something outside the thread (a file, a row) that tells no one of its coming."""
+    async with asyncio.timeout(patience):
+        while not holds():  # noqa: ASYNC110 - a file and a process tell no one
+            await asyncio.sleep(every)
+
+
+def titles(talk: Talk) -> Sequence[str]:
+    """Return the first line of each of the bridge's messages."""
+    return [text.partition("\n")[0] for text in talk.texts]
