@@ -33,7 +33,8 @@ class Looks:
     async def _answer(self, effect: Look, loop: Loop | None) -> Message:
         match effect.what:
             case "why":
-                return await self._why(effect.argument.strip())
+                newest = loop.base if loop and loop.base != loop.first_base else ""
+                return await self._why(effect.argument.strip() or newest)
             case "list":
                 return await self._list(effect)
             case "usage":

@@ -38,7 +38,7 @@ WORDS: tuple[Word, ...] = (
     Word(name="diff", usage="", about="what the loop changed so far", example="/loop diff", group="look"),
     Word(name="files", usage="", about="the files the loop changed", example="/loop files", group="look"),
     Word(name="context", usage="", about="what the loop was given, and what was left out", example="/loop context", group="look"),
-    Word(name="why", usage="<commit>", about="walk back from a commit to the messages and decisions it rests on",
+    Word(name="why", usage="[commit]", about="walk back from a commit to the messages and decisions it rests on",
          example="/loop why 3f2a91c", group="look"),
     Word(name="usage", usage="", about="tokens and money spent", example="/loop usage", group="look"),
     Word(name="retry", usage="", about="try again what failed", example="/loop retry", group="drive"),
