@@ -11,7 +11,7 @@ NEWS_THREAD = 10
 EPHEMERAL, SUPPRESS_EMBEDS, HAS_THREAD = 1 << 6, 1 << 2, 1 << 5
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class User:
     id: int
     name: str
@@ -20,7 +20,7 @@ class User:
     takes_dms: bool = True
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Role:
     id: int
     name: str
@@ -28,14 +28,14 @@ class Role:
     bot: int = 0  # whose own role it is
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Member:
     user: User
     nick: str = ""
     roles: list[int] = field(default_factory=list)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Guild:
     id: int
     name: str
@@ -44,7 +44,7 @@ class Guild:
     members: dict[int, Member] = field(default_factory=dict)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Attachment:
     id: int
     name: str
@@ -52,12 +52,12 @@ class Attachment:
     mime: str = "application/octet-stream"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Message:
     """A message as it is now. `to` alone sees it when it is not 0; `first_components` are what people saw first."""
 
     id: int
-    channel: Channel
+    channel: Channel = field(repr=False)
     author: User
     at: datetime
     content: str = ""
@@ -73,7 +73,7 @@ class Message:
     reactions: dict[str, list[int]] = field(default_factory=dict)
     allowed: dict[str, Any] | None = None
     pings: list[int] = field(default_factory=list)
-    reference: Message | None = None
+    reference: Message | None = field(default=None, repr=False)
     asked_by: User | None = None
 
     @property
@@ -82,19 +82,19 @@ class Message:
         return "http" in self.content and not self.flags & SUPPRESS_EMBEDS
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Channel:
     id: int
     type: int
     name: str = ""
-    guild: Guild | None = None
-    parent: Channel | None = None
+    guild: Guild | None = field(default=None, repr=False)
+    parent: Channel | None = field(default=None, repr=False)
     owner: int = 0
     archived: bool = False
     locked: bool = False
     overwrites: dict[int, tuple[int, int]] = field(default_factory=dict)
     recipients: list[int] = field(default_factory=list)
-    messages: dict[int, Message] = field(default_factory=dict)
+    messages: dict[int, Message] = field(default_factory=dict, repr=False)
 
     @property
     def is_thread(self) -> bool:
