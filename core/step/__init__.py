@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core import events
 from core.desk import Desk, House, Outcome
-from core.step import admission, calls, following, messages, meters, presses, talk, turns
+from core.step import admission, calls, endings, following, messages, meters, presses, talk, turns
 from core.step.draft import Draft
 
 RULES = {
@@ -15,18 +15,18 @@ RULES = {
     events.Followed: following.followed,
     events.ThreadRead: turns.thread_read,
     events.Prepared: turns.prepared,
-    events.PrepareFailed: turns.prepare_failed,
+    events.PrepareFailed: endings.prepare_failed,
     events.TurnQueued: turns.queued,
     events.TurnStarted: turns.started,
     events.AgentSaid: calls.spoke,
     events.ToolCalled: calls.called,
     events.ToolEnded: calls.ended,
-    events.TurnResult: turns.result,
-    events.TurnParked: turns.parked,
-    events.TurnBroke: turns.broke,
-    events.TurnInterrupted: turns.interrupted,
-    events.WorkTaken: turns.taken,
-    events.WorkStuck: turns.stuck,
+    events.TurnResult: endings.result,
+    events.TurnParked: endings.parked,
+    events.TurnBroke: endings.broke,
+    events.TurnInterrupted: endings.interrupted,
+    events.WorkTaken: endings.taken,
+    events.WorkStuck: endings.stuck,
     events.Spent: meters.spent,
     events.EgressDenied: meters.egress_denied,
     events.ModelFailed: meters.model_failed,

@@ -1,14 +1,13 @@
-"""The life of a turn. Owns: what follows from Prepared, TurnResult, WorkTaken and their like. Imports: core. Effects: none."""
+"""The life of a turn. Owns: its beginnings and legs, and what comes back after a cut. Imports: core. Effects: none."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from core import cards, graph, prompts, wording
+from core import cards, graph, prompts
 from core.effects import Priority
 from core.events import (
     Prepared,
-    PrepareFailed,
     ThreadRead,
     TurnBroke,
     TurnInterrupted,
@@ -23,8 +22,6 @@ from core.ids import message_key, session_id, turn_id
 from core.loop import Input, Turn
 from core.step import messages
 from core.step.draft import Draft
-
-# ── beginnings ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def thread_read(draft: Draft, event: ThreadRead) -> None:
@@ -57,14 +54,6 @@ def prepared(draft: Draft, event: Prepared) -> None:
         draft.show_status(priority=Priority.STATUS)
         return
     begin(draft, prompts.task(loop), trigger=loop.trigger)
-
-
-def prepare_failed(draft: Draft, event: PrepareFailed) -> None:
-    """The folder could not be made: say so; Retry makes it again."""
-    loop = draft.loop
-    if loop is None or loop.id != event.loop or event.attempt != loop.attempts:
-        return
-    fail(draft, event.what, event.remedy)
 
 
 def begin(draft: Draft, prompt: str, *, trigger: str) -> None:
@@ -151,129 +140,6 @@ def started(draft: Draft, event: TurnStarted) -> None:
         draft.show_status()
 
 
-# ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def result(draft: Draft, event: TurnResult) -> None:
-    """The agent answered (or the model failed it)."""
-    if not current(draft, event):
-        return
-    withdraw(draft)
-    if event.error:
-        close_calls(draft)
-        fail(draft, event.error, event.remedy)
-        return
-    loop = draft.now(session=event.session, notice="")
-    close_calls(draft)
-    fresh = [entry for entry in loop.inputs if entry.turn]
-    if fresh and not draft.turn().looked:
-        draft.turn(looked=True)
-        take_inputs(draft)
-        another_leg(draft, prompts.before_answer(loop.inputs))
-        return
-    draft.turn(answer=event.text, state="taking")
-    if loop.repo:
-        draft.take_work()
-    else:
-        finish(draft, None)
-
-
-def taken(draft: Draft, event: WorkTaken) -> None:
-    """The commits are out (or objected to): note them, then answer."""
-    if not current(draft, event):
-        return
-    loop, turn = draft.has(), draft.turn()
-    repo = draft.node(graph.repo(event.repo), "repo", event.repo) if event.repo else ""
-    for commit in event.commits if event.where else ():
-        key = draft.node(
-            graph.commit(event.repo, commit.sha),
-            "commit",
-            commit.subject,
-            branch=event.branch,
-            sha=commit.sha,
-        )
-        draft.edge(graph.turn(turn.id), "produced", key)
-        draft.edge(key, "tagged", repo)
-        for name, _, _ in commit.files:
-            draft.edge(key, "touches", draft.node(graph.path(event.repo, name), "file", name))
-    if event.commits and event.where:
-        draft.now(base=event.commits[-1].sha)
-    finish(draft, event)
-    if event.objections:
-        draft.say(cards.objections(event), what=f"objections:{loop.id}")
-
-
-def stuck(draft: Draft, event: WorkStuck) -> None:
-    """The commits could not be brought out: answer all the same, and say what became of them."""
-    if current(draft, event):
-        finish(draft, None, more=f"{event.what} The commits are kept in the loop's clone. {event.remedy}")
-
-
-def finish(draft: Draft, work: WorkTaken | None, *, more: str = "") -> None:
-    """Post the answer, settle the card, and go on with what was said meanwhile."""
-    turn = draft.turn(state="ended")
-    loop = draft.now(status="idle")
-    draft.show_status(priority=Priority.STATUS)
-    draft.say(
-        cards.answer(loop, turn, work, at=draft.at, secret=draft.house.secret, more=more),
-        what=f"answer:{turn.id}",
-    )
-    next_turn(draft)
-
-
-def parked(draft: Draft, event: TurnParked) -> None:
-    """The session was put away at a call; if its ask was decided in that very moment, bring it back."""
-    if not current(draft, event):
-        return
-    draft.turn(state="parked", session=event.session)
-    ask = next(
-        (ask for ask in draft.asks.values() if ask.call == event.call and ask.turn == event.turn), None
-    )
-    if ask is None or not ask.open:
-        another_leg(draft, "", resume_at_call=True)
-
-
-def broke(draft: Draft, event: TurnBroke) -> None:
-    """The agent's process ended early: by a person's wish, or not."""
-    if not current(draft, event):
-        return
-    withdraw(draft)
-    close_calls(draft)
-    if event.lost:
-        draft.now(session="")
-    if event.stopped:
-        who = wording.line(draft.turn().stopped_by, 40)
-        draft.turn(state="ended", stopped_by="")
-        draft.now(status="idle", notice=f"stopped by {who}" if who else "stopped")
-        draft.show_status(priority=Priority.STATUS)
-        next_turn(draft)
-    else:
-        fail(draft, event.what, event.remedy)
-
-
-def interrupted(draft: Draft, event: TurnInterrupted) -> None:
-    """The bridge was away: say so, and carry on, or wait on for the people who are asked."""
-    if not current(draft, event) or draft.turn().state not in ("starting", "running"):
-        # Its end had been told before the bridge went away; whatever follows from that is under way.
-        return
-    running = [call for call in draft.turn().calls if call.state == "allowed"]
-    close_calls(draft)
-    loop = draft.has()
-    waiting = draft.open_asks()
-    new = len([entry for entry in loop.inputs if entry.turn])
-    names = tuple({"Bash": "the command"}.get(call.tool, call.tool) for call in running[-1:])
-    draft.say(
-        cards.back(loop, event.down_for, running=names, new=0 if waiting else new, waiting=bool(waiting)),
-        what="back",
-    )
-    if waiting:
-        draft.turn(state="adrift")
-        draft.now(status="waiting")
-        draft.show_status(priority=Priority.STATUS)
-        return
-    carry_on(draft)
-
-
 def carry_on(draft: Draft) -> None:
     """Go on after an interruption: the agent is told what was done, what is uncertain and what was decided."""
     loop, turn = draft.has(), draft.turn()
@@ -284,15 +150,6 @@ def carry_on(draft: Draft) -> None:
     prompt = prompts.interrupted(loop, turn, decided, loop.inputs)
     take_inputs(draft)
     another_leg(draft, prompt)
-
-
-def fail(draft: Draft, what: str, remedy: str) -> None:
-    """Put the loop down with what happened; Retry takes it up again."""
-    if draft.has().turn is not None:
-        draft.turn(state="ended")
-    loop = draft.now(status="failed", failure=what, remedy=remedy, notice="")
-    draft.show_status(priority=Priority.STATUS)
-    draft.say(cards.failure(loop, secret=draft.house.secret), what=f"failure:{loop.id}")
 
 
 def retry(draft: Draft, inputs: tuple[Input, ...] = ()) -> None:
