@@ -1,0 +1,85 @@
+"""What the bridge has posted where. Owns: Book, Page. Imports: core, client. Effects: reads threads at Slack.
+
+Every post carries its key in the message's metadata, so a thread itself says what was posted under which key: before the first post into
+a thread that is older than this process (and again after a call whose outcome is not known) the thread is read.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.chat.slack import names, wire
+from adapters.chat.slack.client import Api
+from adapters.chat.slack.names import Me, Place
+from adapters.chat.slack.payload import Json, number, rows, table, text
+
+PAGES = 2_000  # threads that are remembered
+PER_PAGE = 500
+
+
+@dataclass(slots=True, kw_only=True)
+class Page:
+    """One thread's posts: by key the ts of each part in order, and (ts, name) of the files that were shared."""
+
+    parts: dict[str, dict[int, str]] = field(default_factory=dict)
+    files: list[tuple[str, str]] = field(default_factory=list)
+
+    def note(self, key: str, part: int, ts: str) -> None:
+        """Remember a post."""
+        self.parts.setdefault(key, {})[part] = ts
+
+    def key_of(self, posted: str) -> str | None:
+        """Return the key of a message by the ts of its first part."""
+        return next((key for key, parts in self.parts.items() if parts.get(0) == posted), None)
+
+
+class Book:
+    """The posts of one workspace. `began` is Slack's time when this process first spoke with it."""
+
+    def __init__(self, api: Api, me: Me, *, began: float) -> None:
+        self._api = api
+        self._me = me
+        self._began = began
+        self._pages: OrderedDict[Place, Page] = OrderedDict()
+
+    async def page(self, place: Place) -> Page:
+        """Return what was posted in a thread. Raises what the Web API raises."""
+        page = self._pages.get(place)
+        if page is None:
+            page = Page()
+            if not place.thread_ts or float(place.thread_ts) <= self._began:
+                await self._read(place, page)
+            page = self._pages.setdefault(place, page)
+        self._pages.move_to_end(place)
+        while len(self._pages) > PAGES:
+            self.forget(next(iter(self._pages)))
+        return page
+
+    def forget(self, place: Place) -> None:
+        """Drop what is known of a thread, to be read again: a call's outcome is uncertain."""
+        self._pages.pop(place, None)
+        self._began = max(self._began, float(place.thread_ts or 0))
+
+    async def _read(self, place: Place, page: Page) -> None:
+        where: dict[str, Any] = {"channel": place.channel, "include_all_metadata": True}
+        if place.thread_ts:
+            pages = self._api.pages(
+                "conversations.replies", "messages", limit=PER_PAGE, ts=place.thread_ts, **where
+            )
+        else:
+            pages = self._api.pages("conversations.history", "messages", limit=PER_PAGE, most=1, **where)
+        async for messages in pages:
+            for message in messages:
+                if wire.is_mine(message, self._me):
+                    self._take(message, page)
+
+    @staticmethod
+    def _take(message: Json, page: Page) -> None:
+        ts = text(message, "ts")
+        metadata = table(message, "metadata")
+        payload = table(metadata, "event_payload")
+        if metadata.get("event_type") in (wire.POSTED, wire.STARTED) and names.is_ts(ts):
+            page.note(text(payload, "key"), number(payload, "part"), ts)
+        page.files += [(ts, text(file, "title") or text(file, "name")) for file in rows(message, "files")]

@@ -1,0 +1,249 @@
+"""What Slack tells, taken in. Owns: Hearing, Refusal. Imports: core and the modules beside. Effects: hands events to `emit`.
+
+`take` returns once what was told is durable, and only then may Slack be told so. Deliveries about one channel are taken one after
+another; an event that cannot be stored now holds up its channel and is tried again, a person's deed is refused at once: they see it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+from adapters.chat.slack import deeds, forms, hometab, names, wire
+from adapters.chat.slack.errand import Errands, aside
+from adapters.chat.slack.lines import Lines
+from adapters.chat.slack.payload import Json, table, text
+from adapters.chat.slack.seen import Seen
+from adapters.chat.slack.workspace import Workspace
+from core.errors import BadInput, PortError, Rejected, Unavailable
+from core.events import Deleted, Edited, Event, Posted
+from core.ids import IdentityKey
+from core.message import Message
+from core.ports import Clock, Emit
+
+log = logging.getLogger(__name__)
+
+Answer = dict[str, Any]  # what goes into an ack
+Home = Callable[[IdentityKey], Awaitable[Message]]
+FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
+TOLD = 5_000
+QUIET: Answer = {}
+
+
+class Hearing:
+    """Turns deliveries into events, for all workspaces of the app."""
+
+    def __init__(
+        self,
+        *,
+        workspaces: Mapping[str, Workspace],
+        seen: Mapping[str, Seen],
+        errands: Errands,
+        clock: Clock,
+        emit: Emit,
+        spawn: Callable[[str, Coroutine[Any, Any, None]], None],
+        home: Home | None,
+    ) -> None:
+        self._workspaces = workspaces
+        self._seen = seen
+        self._errands = errands
+        self._clock = clock
+        self._emit = emit
+        self._spawn = spawn
+        self._home = home
+        self._lines = Lines()
+        self._caught_up = asyncio.Event()
+        self._told: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+
+    def lag(self) -> None:
+        """Keep events waiting: what was missed comes first."""
+        self._caught_up.clear()
+
+    def catch_up(self) -> None:
+        """Let events pass."""
+        self._caught_up.set()
+
+    async def take(self, body: Json) -> Answer:
+        """Take a delivery in and return what its ack says. Raises Unavailable when it could not be stored."""
+        if body.get("type") == "event_callback":
+            await self._caught_up.wait()
+        try:
+            home = self._workspace(deeds.team_of(body))
+            async with self._lines.of(f"{home.me.team}/{deeds.channel_of(body)}"):
+                return await self._take(body, home)
+        except (BadInput, Rejected) as exc:
+            # It would read the same every time: acked, so that Slack does not send it again.
+            log.warning("chat.slack.unreadable", extra={"kind": _kind(body), "why": str(exc)})
+            return QUIET
+
+    async def recovered(self, home: Workspace, raw: Json, event: Posted) -> None:
+        """Take in a message that was found in the past."""
+        async with self._lines.of(f"{home.me.team}/{names.place(event.lane).channel}"):
+            if not self._twin(home, text(raw, "type"), event):
+                await self._store(home, event)
+
+    def _workspace(self, team: str) -> Workspace:
+        known = self._workspaces.get(team)
+        if known is None and len(self._workspaces) == 1:
+            # In a shared channel, deeds of the other side's people name their own workspace.
+            (known,) = self._workspaces.values()
+        if known is None:
+            raise BadInput(f"nothing is known of the Slack workspace {team or '(none)'}")
+        return known
+
+    async def _take(self, body: Json, home: Workspace) -> Answer:
+        if "command" in body:
+            return await self._commanded(body, home)
+        match body.get("type"):
+            case "event_callback":
+                await self._happened(table(body, "event"), home)
+            case "block_actions":
+                await self._pressed(body, home)
+            case "message_action" if text(body, "callback_id") == forms.START:
+                self._spawn("form", self._open_start(deeds.shortcut(body, home.me.team), home))
+            case "view_submission":
+                return await self._submitted(body, home)
+            case _:
+                log.info("chat.slack.skipped", extra={"kind": _kind(body)})
+        return QUIET
+
+    # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _happened(self, event: Json, home: Workspace) -> None:
+        match event.get("type"):
+            case "message" | "app_mention":
+                await self._said(event, home)
+            case "reaction_added":
+                if text(event, "reaction") == deeds.REPEAT and text(event, "item", "type") == "message":
+                    await self._repeated(event, home)
+            case "app_home_opened":
+                if self._home is not None and text(event, "tab") == "home":
+                    self._spawn("home tab", hometab.publish(home, self._home, text(event, "user")))
+            case "tokens_revoked" | "app_uninstalled":
+                log.warning("chat.slack.uninstalled", extra={"team": home.me.team})
+            case _:
+                log.info("chat.slack.skipped", extra={"kind": text(event, "type")})
+
+    async def _said(self, event: Json, home: Workspace) -> None:
+        before = table(event, "previous_message")
+        called = await home.named([wire.subject(event), before])
+        found = wire.event(event, home.me, called)
+        if found is None or (isinstance(found, Posted) and self._twin(home, text(event, "type"), found)):
+            return
+        await self._store(home, found)
+        if isinstance(found, Posted):
+            self._told[_post(home, found)] = text(event, "type")
+            while len(self._told) > TOLD:
+                self._told.popitem(last=False)
+
+    def _twin(self, home: Workspace, kind: str, event: Posted) -> bool:
+        """Whether Slack told of this post already under its other type: a mention comes as `message` and `app_mention`."""
+        return self._told.get(_post(home, event), kind) != kind
+
+    async def _store(self, home: Workspace, event: Posted | Edited | Deleted) -> None:
+        place, seen = names.place(event.lane), self._seen[home.me.team]
+        counts = isinstance(event, Posted) and names.is_ts(event.message)
+        wait = FIRST_WAIT
+        while True:
+            try:
+                await self._emit(event)
+            except Unavailable as exc:
+                log.warning("chat.slack.not_stored", extra={"why": str(exc), "seconds": wait})
+                if counts:
+                    seen.hold(place, event.message)
+            else:
+                break
+            await self._clock.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+        if counts:
+            seen.heard(place, event.message)
+
+    async def _repeated(self, event: Json, home: Workspace) -> None:
+        message = await home.message(text(event, "item", "channel"), text(event, "item", "ts"))
+        called = await home.named([message, {"user": text(event, "user")}])
+        found = deeds.repeated(event, message, home.me, called)
+        if found is not None:
+            await self._store(home, found)
+
+    # ── deeds ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _commanded(self, body: Json, home: Workspace) -> Answer:
+        slash = deeds.slash(body, home.me.team)
+        if not slash.starts:
+            await self._emit(aside(slash, await self._name(home, slash.user, slash.name), self._clock))
+        elif self._errands.has_memory:
+            await self._errands.accept(slash)
+            self._spawn("command", self._errands.run(slash, home, self.hand_on))
+        else:
+            await self._errands.once(slash, home, self.hand_on)
+        return QUIET
+
+    async def hand_on(self, event: Event) -> None:
+        """Emit what a deed of somebody's stands for, and count its thread as heard from there on."""
+        await self._emit(event)
+        if isinstance(event, Posted) and names.is_ts(names.target(event.message)):
+            place = names.place(event.lane)
+            self._seen[place.team].heard(place, names.target(event.message))
+
+    async def _pressed(self, body: Json, home: Workspace) -> None:
+        for press in deeds.presses(body, home.me.team):
+            if press.question:
+                form = forms.answer(press.asked, question=press.question, draft=press.draft)
+                self._spawn("form", self._open(home, press.trigger, form))
+            else:
+                name = await self._name(home, press.user, press.name)
+                await self._emit(deeds.pressed(press, name, at=self._clock.now()))
+
+    async def _submitted(self, body: Json, home: Workspace) -> Answer:
+        view = table(body, "view")
+        name = await self._name(home, text(body, "user", "id"), text(body, "user", "name"))
+        if text(view, "callback_id") == forms.ANSWER:
+            asked, answer = forms.answered(view)
+            press, unique = deeds.answered(asked, answer, body)
+            await self._emit(deeds.pressed(press, name, at=self._clock.now(), answer=answer, unique=unique))
+        elif text(view, "callback_id") == forms.START:
+            try:
+                start = forms.started(view)
+            except BadInput as exc:
+                field, _, sentence = str(exc).partition(": ")
+                return {"response_action": "errors", "errors": {field: sentence}}
+            await self.hand_on(deeds.begun(start, body, name, at=self._clock.now()))
+        return QUIET
+
+    async def _open_start(self, shortcut: deeds.Shortcut, home: Workspace) -> None:
+        newest = shortcut.message
+        try:
+            info = await home.api.call("conversations.info", channel=shortcut.place.channel)
+        except Rejected:
+            info = {}
+        if table(info, "channel").get("is_member") is False or not info:
+            words = "I am not in this channel yet. Invite me with /invite, then use the shortcut again."
+            await self._open(home, shortcut.trigger, forms.note("Start a loop here", words))
+            return
+        # "All of it" means all there is when the form is sent: no message is later than that.
+        newest = f"{int(self._clock.now().timestamp()) + 3600}.000000"
+        form = forms.start(shortcut.place, message=shortcut.message, newest=newest)
+        await self._open(home, shortcut.trigger, form)
+
+    @staticmethod
+    async def _open(home: Workspace, trigger: str, view: Mapping[str, object]) -> None:
+        try:
+            await home.api.call("views.open", trigger_id=trigger, view=view)
+        except PortError as exc:
+            log.warning("chat.slack.form_not_opened", extra={"why": str(exc)})
+
+    @staticmethod
+    async def _name(home: Workspace, user: str, fallback: str) -> str:
+        called = await home.named([{"user": user}])
+        return called.get(user) or fallback or user
+
+
+def _post(home: Workspace, event: Posted) -> tuple[str, str, str]:
+    return home.me.team, names.place(event.lane).channel, event.message
+
+
+def _kind(body: Json) -> str:
+    return text(body, "event", "type") or text(body, "type") or text(body, "command")

@@ -1,0 +1,229 @@
+"""Slack for the chat checks. Owns: SlackRig, TrueClock, Memory. Effects: a far side on loopback, and people in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from adapters.chat.local import encoding
+from adapters.chat.slack import names, plugin
+from adapters.chat.slack.adapter import SlackChat
+from core.errors import StorageFull
+from core.events import Event
+from core.ids import IdentityKey, ThreadKey
+from core.message import Message
+from core.testing.chat_rig import Seen, Sent
+from tests.far_sides.slack import Slack, Times
+
+PEOPLE = {"maya": "Maya", "ravi": "Ravi"}
+BOT = "ci"
+CHANNEL = "general"
+DYING = """
+import asyncio, json, os, signal, sys
+from adapters.chat.local import encoding
+from adapters.chat.slack import plugin
+from tests.contract.chat_slack_rig import TrueClock
+async def main(arguments, thread, key):
+    async with plugin.build(clock=TrueClock(), **json.loads(arguments)) as chat:
+        await chat.post(thread, encoding.decode(sys.stdin.read()), key=key)
+        os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+class TrueClock:
+    """The time as it is."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class Memory:
+    """What the bridge's store keeps for an adapter, over restarts."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    async def remember(self, key: str, value: str) -> None:
+        self.kept[key] = value
+
+    async def recall(self, key: str) -> str | None:
+        return self.kept.get(key)
+
+
+class SlackRig:
+    """The Slack adapter, and people in its workspace."""
+
+    bot_mention = "@loop"
+
+    def __init__(self, *, http: bool = False, ping_every: float = 5.0, times: Times | None = None) -> None:
+        self.slack = Slack(times=times or Times(retry_unit=0.2))
+        self.memory = Memory()
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.fails = 0
+        self._http = http
+        self._ping_every = ping_every
+        self._stack = AsyncExitStack()
+        self._listening: asyncio.Task[None] | None = None
+        self._adapter: SlackChat | None = None
+
+    @property
+    def adapter(self) -> SlackChat:
+        assert self._adapter is not None
+        return self._adapter
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self.slack)
+        for handle, name in PEOPLE.items():
+            self.slack.user(handle, name=name)
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+        await self._stack.aclose()
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what a bridge would be set up with."""
+        return {
+            "bot_tokens": [team.bot_token for team in self.slack.world.teams.values()],
+            "app_token": self.slack.app_token,
+            "signing_secret": self.slack.signing_secret,
+            "api_url": self.slack.base_url,
+        }
+
+    async def open(self) -> None:
+        """Enter an adapter and wait until Slack reaches it."""
+        chat = plugin.build(
+            clock=TrueClock(),
+            remember=self.memory.remember,
+            recall=self.memory.recall,
+            listen_on=("127.0.0.1", 0) if self._http else None,
+            ping_every=self._ping_every,
+            **self.arguments(),
+        )
+        assert isinstance(chat, SlackChat)
+        self._adapter = chat
+        await chat.__aenter__()
+        self._listening = asyncio.create_task(chat.listen(self.emit))
+        async with asyncio.timeout(10):
+            await chat.listening.wait()
+        if self._http:
+            host, port = chat.address
+            self.slack.listens(f"http://{host}:{port}/slack/events")
+
+    async def close(self) -> None:
+        """Leave the adapter."""
+        if self._listening is not None:
+            self._listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._listening
+        if self._adapter is not None:
+            await self._adapter.__aexit__(None, None, None)
+
+    async def emit(self, event: Event) -> None:
+        """Store an event, unless the disk is full."""
+        if self.fails:
+            self.fails -= 1
+            raise StorageFull("the disk is full")
+        self.events.put_nowait(event)
+
+    # ── people ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def identity(self, who: str) -> IdentityKey:
+        return names.identity_of(self.slack.team().id, self.slack.user(who).id)
+
+    async def user_posts(
+        self,
+        text: str,
+        *,
+        thread: ThreadKey | None = None,
+        who: str = "maya",
+        files: Mapping[str, bytes] | None = None,
+    ) -> Sent:
+        place = names.place(thread) if thread else None
+        where, root = (place.channel, place.root) if place else (CHANNEL, None)
+        if who == BOT:
+            posted = await self.slack.bot_posts(BOT, where, text, thread=root)
+        else:
+            posted = await self.slack.user_posts(who, where, text, thread=root, files=files)
+        key = names.thread_of(self.slack.team().id, posted.channel, posted.root)
+        return Sent(thread=key, message=posted.ts)
+
+    async def user_edits(self, sent: Sent, text: str, *, who: str = "maya") -> None:
+        await self.slack.user_edits(who, sent.message, text)
+
+    async def user_deletes(self, sent: Sent, *, who: str = "maya") -> None:
+        await self.slack.user_deletes(who, sent.message)
+
+    async def user_presses(
+        self, thread: ThreadKey, posted: str, label: str, *, who: str = "maya", text: str = ""
+    ) -> None:
+        assert (await self.slack.user_presses(who, posted, label)).acked
+        if text:
+            assert (await self.fills_in({"text": text}, who=who)).acked
+
+    async def fills_in(self, values: dict[str, str], *, who: str = "maya") -> Any:
+        """Wait for a form and submit it."""
+        async with asyncio.timeout(5):
+            while True:
+                try:
+                    self.slack.view_of(who)
+                    break
+                except LookupError:
+                    await asyncio.sleep(0.01)
+        return await self.slack.user_submits(who, values)
+
+    async def next_event(self) -> Event:
+        return await asyncio.wait_for(self.events.get(), 10)
+
+    async def transcript(self, thread: ThreadKey, *, who: str = "maya") -> Sequence[Seen]:
+        place = names.place(thread)
+        return [
+            Seen(id=line.ts, author=line.author, text=line.text, bot=line.bot, reactions=line.reactions)
+            for line in self.slack.transcript(place.channel, place.root, who=who)
+        ]
+
+    async def pinged(self, thread: ThreadKey, posted: str) -> Sequence[str]:
+        return self.slack.pings(posted)
+
+    # ── the bridge's side ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def fail_next(self) -> None:
+        self.fails = 1
+
+    async def redeliver(self) -> None:
+        await self.slack.settled()
+        self.slack.redeliver()
+
+    async def reconnect(self) -> None:
+        await self.slack.settled()
+        await self.close()
+        await self.open()
+
+    async def post_and_die(self, thread: ThreadKey, message: Message, *, key: str) -> None:
+        await self.close()
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", DYING, json.dumps(self.arguments()), thread, key,
+            stdin=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.getcwd()},
+        )  # fmt: skip
+        await child.communicate(encoding.encode(message).encode())
+        assert child.returncode == -signal.SIGKILL
+        await self.open()
+
+    async def send_garbage(self) -> None:
+        await self.slack.send_raw()
