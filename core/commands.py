@@ -61,6 +61,9 @@ WORDS: tuple[Word, ...] = (
 )  # fmt: skip
 NAMES = tuple(word.name for word in WORDS)
 BY_NAME = {word.name: word for word in WORDS}
+LONGEST_WORD = (
+    30  # characters; what is longer is an address or a paste, and no slip of a subcommand or an option
+)
 PREFIX = re.compile(r"^\s*[/!]loop\b[ \t]*", re.IGNORECASE)
 # Words that a task may well begin with: taken as a subcommand only when what follows fits it.
 LONELY = frozenset(
@@ -122,8 +125,10 @@ def parse(words: str) -> Command:
         return _start(rest)
     if name in BY_NAME and _fits(name, rest):
         return Command(word=name, rest=rest)
+    if len(first) > LONGEST_WORD:
+        return _start(words)
     misspelt = (
-        len(rest.split()) <= 2
+        len(rest.split(None, 2)) <= 2
         and name not in BY_NAME
         and difflib.get_close_matches(name, NAMES, n=1, cutoff=0.8)
     )
@@ -135,6 +140,7 @@ def parse(words: str) -> Command:
 
 def suggestion(name: str) -> str:
     """Return the sentence that names the nearest three subcommands."""
+    name = name[:LONGEST_WORD]
     scored = sorted(NAMES, key=lambda known: -difflib.SequenceMatcher(None, name, known).ratio())
     nearest = [f"`/loop {known}`" for known in scored[:3]]
     return f"Nearest: {', '.join(nearest)}. `/loop help` shows them all; a task needs more than one word."
@@ -172,12 +178,15 @@ def _start(words: str) -> Command:
 
 VALUED = {"--repo": "repo", "--branch": "branch", "--model": "model", "--budget": "budget_usd"}
 LAST_OPTION = re.compile(r"(?:^|\s+)(--[a-z][a-z-]*)(?:[= ][^\s-]\S*)?\s*$")
+LAST_OPTION_WITHIN = 200  # characters
 FLAGS = {"--no-context": ("with_thread", False)}
 
 
 def _is_option(name: str) -> bool:
     """Whether a trailing word is meant as an option of ours, misspelt or not; any other belongs to the task."""
-    return bool(difflib.get_close_matches(name, [*VALUED, *FLAGS], n=1, cutoff=0.7))
+    return len(name) <= LONGEST_WORD and bool(
+        difflib.get_close_matches(name, [*VALUED, *FLAGS], n=1, cutoff=0.7)
+    )
 
 
 def _options(words: str) -> tuple[Options, str]:
@@ -186,7 +195,10 @@ def _options(words: str) -> tuple[Options, str]:
     left = words.strip()
     while left.startswith("--"):
         left = _take(left, found)
-    while (tail := LAST_OPTION.search(left)) and _is_option(tail.group(1)):
+    # Looked for near the end alone: over a long run of spaces this search would take minutes.
+    while (tail := LAST_OPTION.search(left, max(0, len(left) - LAST_OPTION_WITHIN))) and _is_option(
+        tail.group(1)
+    ):
         _take(tail.group().strip(), found)
         left = left[: tail.start()]
     return Options(**found), left.strip()  # type: ignore[arg-type]
@@ -202,7 +214,7 @@ def _take(words: str, found: dict[str, object]) -> str:
         return words[match.end() :].strip()
     if not match or name not in VALUED:
         known = [*VALUED, *FLAGS]
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+        near = difflib.get_close_matches(name[:LONGEST_WORD], known, n=1, cutoff=0.0)
         raise BadInput(
             f"There is no option `{_plain(name)}`.",
             remedy=f"The nearest is `{near[0]}`; known: {', '.join(known)}.",

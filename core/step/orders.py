@@ -112,7 +112,7 @@ def _repo(draft: Draft, wanted: str) -> str:
             "No repository is set up on this bridge.",
             remedy='An admin adds one to config.toml: `[repos.app]` with `url = "…"`.',
         )
-    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.3) or known[:3]
+    near = difflib.get_close_matches(wanted[:100], known, n=3, cutoff=0.3) or known[:3]
     raise BadInput(
         f"There is no repository {wording.code(wanted, 40)} here.",
         remedy=f"Nearest: {wording.listing([f'`{name}`' for name in near], last='or')}.",
