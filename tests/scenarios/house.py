@@ -156,6 +156,16 @@ class House:
             await daemon.kill()
 
     @asynccontextmanager
+    async def launched(self) -> AsyncIterator[Daemon]:
+        """Launch a daemon that need not become ready."""
+        daemon = Daemon(self)
+        try:
+            await daemon.launch()
+            yield daemon
+        finally:
+            await daemon.kill()
+
+    @asynccontextmanager
     async def person(self, user: str = "maya", *, bot: bool = False) -> AsyncIterator[Person]:
         """Enter the room as somebody. The connection outlives restarts of the bridge."""
         path = homes.Home(self.home).chat_socket
@@ -288,6 +298,14 @@ class Daemon:
     async def kill(self) -> None:
         """End it by SIGKILL (idempotent)."""
         await self._end(signal.SIGKILL)
+
+    async def ended(self) -> int:
+        """Wait until it ends by itself; return its exit code."""
+        assert self._child is not None
+        assert self._reader is not None
+        async with asyncio.timeout(PATIENCE):
+            await self._reader
+            return await self._child.wait()
 
     async def stop(self) -> int:
         """End it by SIGTERM; return its exit code."""

@@ -1,0 +1,162 @@
+"""The chats a story can be played in. Owns: Stage and one stage per platform. Imports: far sides, the local chat's client.
+
+A stage is a far side with people on it; the bridge that plays along is a daemon of its own, so that it can be killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Protocol
+
+from tests.far_sides.slack import Slack
+from tests.scenarios.house import PATIENCE, House, Person, Talk, until
+
+
+class Stage(Protocol):
+    """One chat, as the people in it use it. `thread` is whatever names a thread there."""
+
+    claimed: bool  # whether maya is an admin from the start
+    environ: dict[str, str]  # what the daemon has to know
+
+    async def opens(self, who: str, text: str) -> object:
+        """Begin a thread."""
+
+    async def says(self, who: str, text: str, thread: object) -> None:
+        """Write into a thread; `@loop` mentions the bridge."""
+
+    async def alerts(self, text: str, thread: object) -> None:
+        """Have another bot write into a thread."""
+
+    async def presses(self, who: str, label: str, thread: object) -> None:
+        """Do what stands for pressing the newest button with this label."""
+
+    async def reads(self, who: str, thread: object) -> list[str]:
+        """Return what somebody sees of the bridge in a thread, oldest first, whispers included."""
+
+
+async def sees(
+    stage: Stage, thread: object, wanted: str | Callable[[str], bool], *, who: str = "maya"
+) -> str:
+    """Return the newest message of the bridge that holds `wanted`, once there is one."""
+    fits = wanted if callable(wanted) else (lambda text: wanted in text)
+    found: list[str] = []
+    seen: list[str] = []
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not found:
+                seen = await stage.reads(who, thread)
+                found = [text for text in seen if fits(text)]
+                await asyncio.sleep(0.05)
+    except TimeoutError as exc:
+        raise AssertionError(f"{wanted!r} was not said:\n" + "\n---\n".join(seen)) from exc
+    return found[-1]
+
+
+class LocalStage:
+    """The built-in chat: its far side lives in the bridge itself, so people come once it runs."""
+
+    claimed = True
+
+    def __init__(self, house: House, stack: AsyncExitStack) -> None:
+        self.environ: dict[str, str] = {}
+        self._house = house
+        self._stack = stack
+        self._people: dict[str, Person] = {}
+
+    async def _person(self, who: str) -> Person:
+        if who not in self._people:
+            self._people[who] = await self._stack.enter_async_context(
+                self._house.person(who, bot=who == "ci")
+            )
+        return self._people[who]
+
+    async def _talk(self, who: str, thread: object) -> Talk:
+        assert isinstance(thread, int)
+        return Talk(await self._person(who), thread)
+
+    async def opens(self, who: str, text: str) -> object:
+        return (await (await self._person(who)).opens(text)).root
+
+    async def says(self, who: str, text: str, thread: object) -> None:
+        await (await self._talk(who, thread)).says(text)
+
+    async def alerts(self, text: str, thread: object) -> None:
+        await self.says("ci", text, thread)
+
+    async def presses(self, who: str, label: str, thread: object) -> None:
+        talk = await self._talk(who, thread)
+        await until(lambda: f"] {label}" in "\n".join(talk.texts))
+        record = next(
+            each
+            for each in reversed(talk.records)
+            if each.body is not None and f"] {label}" in talk.text(each)
+        )
+        await talk.presses(record, label)
+
+    async def reads(self, who: str, thread: object) -> list[str]:
+        return (await self._talk(who, thread)).texts
+
+
+class SlackStage:
+    """Slack, in one public channel."""
+
+    claimed = False
+
+    def __init__(self, slack: Slack) -> None:
+        self._slack = slack
+        self.environ = {
+            "LOOPBRIDGE_SLACK__BOT_TOKEN": slack.bot_token,
+            "LOOPBRIDGE_SLACK__APP_TOKEN": slack.app_token,
+            "LOOPBRIDGE_SLACK__API_URL": slack.base_url,
+        }
+        for who in ("maya", "ravi"):
+            slack.user(who)
+        slack.user("ci", name="CI bot", bot=True)
+        self._pressed: dict[str, str] = {}
+
+    async def opens(self, who: str, text: str) -> object:
+        return (await self._slack.user_posts(who, "general", text)).ts
+
+    async def says(self, who: str, text: str, thread: object) -> None:
+        assert isinstance(thread, str)
+        await self._slack.user_posts(who, "general", text, thread=thread)
+
+    async def alerts(self, text: str, thread: object) -> None:
+        assert isinstance(thread, str)
+        await self._slack.bot_posts("ci", "general", text, thread=thread)
+
+    async def presses(self, who: str, label: str, thread: object) -> None:
+        assert isinstance(thread, str)
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                lines = [
+                    line for line in self._slack.transcript("general", thread) if f"[{label}]" in line.text
+                ]
+                if lines:
+                    break
+                await asyncio.sleep(0.05)
+        await self._slack.user_presses(who, lines[-1].ts, label)
+
+    async def reads(self, who: str, thread: object) -> list[str]:
+        assert isinstance(thread, str)
+        bot = self._slack.team().bot
+        lines = self._slack.transcript("general", thread, who=who)
+        return [line.text for line in lines if line.author in (bot.name, bot.handle)]
+
+
+@asynccontextmanager
+async def stage(platform: str, house: House) -> AsyncIterator[Stage]:
+    """Set a stage up for a house; its daemon has to be started after."""
+    async with AsyncExitStack() as stack:
+        made: Stage
+        match platform:
+            case "local":
+                made = LocalStage(house, stack)
+            case "slack":
+                made = SlackStage(await stack.enter_async_context(Slack()))
+            case _:
+                raise ValueError(platform)
+        house.environ.update(made.environ)
+        yield made
