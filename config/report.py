@@ -48,14 +48,21 @@ class Report:
     def problem(self, loc: Loc, expected: str, there: str = "", near: str = "") -> Problem:
         """Return a problem at a setting, named as whoever wrote it knows it: a variable, or a key of the file."""
         path = tuple(str(part) for part in loc)
-        variable = next(
-            (self._variables[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self._variables), ""
-        )
+        variable = self._variable(path)
         if variable:
             return Problem(
                 file=sources.ENVIRONMENT, key=variable, expected=expected, nearest=near, there=there
             )
         return Problem(file=self._file, key=_spelled(loc), expected=expected, nearest=near, there=there)
+
+    def _variable(self, path: tuple[str, ...]) -> str:
+        """Return the variable a setting came from; for one that is not set, how it is spelled where its neighbours are variables."""
+        for size in range(len(path), 0, -1):
+            if path[:size] in self._variables:
+                return self._variables[path[:size]]
+        written = any(_holds(layer, path) for layer in self._layers)
+        beside = any(other[:-1] == path[:-1] for other in self._variables)
+        return describe.PREFIX + "__".join(path).upper() if len(path) > 1 and beside and not written else ""
 
     def _of(self, detail: ErrorDetails) -> Problem:
         loc, kind = detail["loc"], detail["type"]
@@ -107,6 +114,15 @@ class Report:
             yield from (".".join(filled), ".".join(filled[:-1]))
             if entry.secret:
                 yield entry.key + sources.FILE_SUFFIX
+
+
+def _holds(layer: Mapping[str, Any], path: tuple[str, ...]) -> bool:
+    value: Any = layer
+    for part in path:
+        if not isinstance(value, Mapping) or part not in value:
+            return False
+        value = value[part]
+    return True
 
 
 def _spelled(loc: Loc) -> str:

@@ -1,4 +1,6 @@
-"""One frozen model per room. Owns: every setting with its default, meaning and what may stand there. Imports: pydantic. Effects: none.
+"""One frozen model per room. Owns: each setting with its default, meaning and what may stand there. Imports: pydantic. Effects: none.
+
+Those of Slack, Matrix and Discord are in `config.platforms`.
 
 A description is a sentence for the reference page. `expected` (in `json_schema_extra`) completes "expected …" in an error where
 the type alone says too little; `hidden` keeps a value that may hold a password out of errors.
@@ -29,7 +31,8 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-def _web_url(value: str) -> str:
+def web_url(value: str) -> str:
+    """Return a web address without a slash at its end. Raises ValueError."""
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("not a web address")
@@ -42,13 +45,15 @@ def _database_url(value: SecretStr) -> SecretStr:
     return value
 
 
-def _loopback(value: str) -> str:
+def loopback(value: str) -> str:
+    """Return an address that only this machine reaches. Raises ValueError."""
     if value != "localhost" and not ipaddress.ip_address(value).is_loopback:
         raise ValueError("reachable from outside")
     return value
 
 
-def _repo_name(value: str) -> str:
+def repo_name(value: str) -> str:
+    """Return a name that can be a folder's. Raises ValueError."""
     if not _REPO.fullmatch(value) or ".." in value or value.endswith((".git", ".lock", ".")):
         raise ValueError("not a name for a folder")
     return value
@@ -81,13 +86,13 @@ def _no_truth(value: object) -> object:
 
 
 Count = Annotated[int, BeforeValidator(_no_truth)]
-RepoName = Annotated[str, AfterValidator(_repo_name)]
+RepoName = Annotated[str, AfterValidator(repo_name)]
 
 
 class Model(Section):
     """The model, and the one place where its key is given."""
 
-    base_url: Annotated[str, AfterValidator(_web_url)] = Field(
+    base_url: Annotated[str, AfterValidator(web_url)] = Field(
         "https://api.anthropic.com",
         description="Where the Messages API answers.",
         json_schema_extra={"expected": "a web address such as https://api.anthropic.com"},
@@ -127,7 +132,7 @@ class Database(Section):
 class Http(Section):
     """The daemon's own door: health and metrics."""
 
-    host: Annotated[str, AfterValidator(_loopback)] = Field(
+    host: Annotated[str, AfterValidator(loopback)] = Field(
         "127.0.0.1",
         description="The loopback address to listen on.",
         json_schema_extra={"expected": "a loopback address such as 127.0.0.1 or ::1"},

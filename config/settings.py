@@ -1,4 +1,4 @@
-"""The one tree of settings. Owns: Settings, load, checked. Imports: config, pydantic_settings. Effects: `load` reads files.
+"""The one tree of settings. Owns: Settings, load, checked, secrets. Imports: config, pydantic_settings. Effects: `load` reads files.
 
 `<home>/config.toml` is laid over the defaults, and the LOOPBRIDGE_… variables over both. The tree is read once, at the start, and
 frozen.
@@ -6,14 +6,14 @@ frozen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config import describe, sections, sources
+from config import describe, platforms, sections, sources
 from config.errors import ConfigError, Problem, nearest, shown
 from config.report import Report
 
@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     sandbox: sections.SandboxSection = Field(default_factory=sections.SandboxSection)
     egress: sections.Egress = Field(default_factory=sections.Egress)
     chat: sections.Chat = Field(default_factory=sections.Chat)
+    slack: platforms.Slack = Field(default_factory=platforms.Slack)
+    matrix: platforms.Matrix = Field(default_factory=platforms.Matrix)
+    discord: platforms.Discord = Field(default_factory=platforms.Discord)
     logs: sections.Logs = Field(default_factory=sections.Logs)
 
     @classmethod
@@ -91,6 +94,16 @@ def load(home: Path | None, environ: Mapping[str, str]) -> Settings:
     raise ConfigError(dict.fromkeys(problems))
 
 
+def secrets(settings: BaseModel) -> Iterator[str]:
+    """Yield every secret value that is given."""
+    for value in dict(settings).values():
+        if isinstance(value, SecretStr):
+            yield from filter(None, [value.get_secret_value()])
+        for section in value.values() if isinstance(value, Mapping) else [value]:
+            if isinstance(section, BaseModel):
+                yield from secrets(section)
+
+
 def checked(model: type[M], values: Mapping[str, Any], *, file: str) -> M:
     """Return the model of what a file holds. Raises ConfigError."""
     try:
@@ -119,12 +132,13 @@ def home_of(environ: Mapping[str, str]) -> Path:
 
 
 def _inconsistent(settings: Settings, report: Report) -> list[Problem]:
-    repo = settings.defaults.repo
-    if not repo or repo in settings.repos:
-        return []
-    names = ", ".join(sorted(settings.repos)) or "none is configured"
-    return [
-        report.problem(
-            ("defaults", "repo"), f"a name under repos ({names})", shown(repo), nearest(repo, settings.repos)
-        )
+    found = [
+        report.problem(path, expected, "nothing")
+        for path, expected in platforms.unfinished(settings.slack, settings.matrix)
     ]
+    repo = settings.defaults.repo
+    if repo and repo not in settings.repos:
+        names = ", ".join(sorted(settings.repos)) or "none is configured"
+        near = nearest(repo, settings.repos)
+        found.append(report.problem(("defaults", "repo"), f"a name under repos ({names})", shown(repo), near))
+    return found

@@ -11,7 +11,7 @@ import os
 import re
 import tomllib
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -77,21 +77,18 @@ def from_file(path: Path, settings: Sequence[Entry]) -> Layer:
     values = read_toml(path)
     problems = []
     for entry in settings:
-        *above, leaf = entry.path
-        table: object = values
-        for part in above:
-            table = table.get(part) if isinstance(table, dict) else None
-        if not entry.secret or not isinstance(table, dict) or leaf + FILE_SUFFIX not in table:
-            continue
-        key, named = entry.key + FILE_SUFFIX, table.pop(leaf + FILE_SUFFIX)
-        if leaf in table:
-            problems.append(
-                Problem(file=str(path), key=key, expected=f"either this or {entry.key}, not both")
-            )
-        try:
-            table[leaf] = _secret(named, path.parent)
-        except (OSError, ValueError) as exc:
-            problems.append(Problem(file=str(path), key=key, expected=f"{SECRET_FILE} ({reason(exc)})"))
+        for above, table in _tables(values, entry.path[:-1]) if entry.secret else ():
+            leaf = entry.path[-1]
+            if leaf + FILE_SUFFIX not in table:
+                continue
+            name = ".".join((*above, leaf))
+            key, named = name + FILE_SUFFIX, table.pop(leaf + FILE_SUFFIX)
+            if leaf in table:
+                problems.append(Problem(file=str(path), key=key, expected=f"either this or {name}, not both"))
+            try:
+                table[leaf] = _secret(named, path.parent)
+            except (OSError, ValueError) as exc:
+                problems.append(Problem(file=str(path), key=key, expected=f"{SECRET_FILE} ({reason(exc)})"))
     return Layer(values=values, problems=problems)
 
 
@@ -133,6 +130,18 @@ def from_environment(environ: Mapping[str, str], settings: Sequence[Entry]) -> L
             )
         variables[path] = variable
     return Layer(values=values, problems=problems, variables=variables)
+
+
+def _tables(values: object, path: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Tree]]:
+    """Yield the tables at a path with the names they have, one for each that people named."""
+    if not isinstance(values, dict):
+        return
+    if not path:
+        yield (), values
+        return
+    for part in list(values) if path[0] == ANY else path[:1]:
+        for above, table in _tables(values.get(part), path[1:]):
+            yield (part, *above), table
 
 
 def _variables(settings: Sequence[Entry]) -> dict[tuple[str, ...], Entry]:

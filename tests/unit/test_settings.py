@@ -83,6 +83,90 @@ def test_a_secret_from_a_file(tmp_path: Path) -> None:
     assert given.model.api_key.get_secret_value() == "other"
 
 
+BOT, APP = "xoxb-very-secret", "xapp-very-secret"
+
+
+def test_the_names_of_the_chats_that_will_not_change(tmp_path: Path) -> None:
+    given = load(
+        tmp_path,
+        LOOPBRIDGE_SLACK__BOT_TOKEN=BOT,
+        LOOPBRIDGE_SLACK__APP_TOKEN=APP,
+        LOOPBRIDGE_SLACK__SIGNING_SECRET="signing-secret",
+        LOOPBRIDGE_SLACK__API_URL="http://127.0.0.1:1/api/",
+        LOOPBRIDGE_MATRIX__HOMESERVER="http://127.0.0.1:2",
+        LOOPBRIDGE_MATRIX__USER_ID="@loop:example.org",
+        LOOPBRIDGE_MATRIX__PASSWORD="a-password",
+        LOOPBRIDGE_MATRIX__ACCESS_TOKEN="an-access-token",
+        LOOPBRIDGE_MATRIX__DEVICE_ID="DEVICE",
+        LOOPBRIDGE_MATRIX__RECOVERY_KEY="a-recovery-key",
+        LOOPBRIDGE_DISCORD__TOKEN="discord-token",
+        LOOPBRIDGE_DISCORD__API_URL="http://127.0.0.1:3/api/v10",
+        LOOPBRIDGE_DISCORD__GUILDS="112233445566778899",
+    )
+    assert (given.slack.bot_tokens, given.slack.api_url) == ((BOT,), "http://127.0.0.1:1/api")
+    assert (given.matrix.user_id, given.matrix.device_id) == ("@loop:example.org", "DEVICE")
+    assert given.discord.guilds == ("112233445566778899",)
+    assert given.slack.wanted
+    assert given.matrix.wanted
+    assert given.discord.wanted
+    assert set(settings.secrets(given)) == {
+        BOT, APP, "signing-secret", "a-password", "an-access-token", "a-recovery-key", "discord-token"
+    }  # fmt: skip
+    said = repr(given) + str(given) + given.model_dump_json()
+    assert not [secret for secret in settings.secrets(given) if secret in said]
+
+
+def test_no_chat_is_wanted_by_default(tmp_path: Path) -> None:
+    given = settings.load(tmp_path, {})
+    assert not any(chat.wanted for chat in (given.slack, given.matrix, given.discord))
+    assert list(settings.secrets(given)) == []
+
+
+def test_several_workspaces(tmp_path: Path) -> None:
+    (tmp_path / "second").write_text("xoxb-second\n")
+    (tmp_path / "third").write_text("xoxb-third")
+    text = f"[slack]\nbot_token = '{BOT}'\napp_token = '{APP}'\n[slack.workspaces.two]\nbot_token_file = 'second'"
+    given = load(tmp_path, text, LOOPBRIDGE_SLACK__WORKSPACES__THREE__BOT_TOKEN_FILE=str(tmp_path / "third"))
+    assert set(given.slack.bot_tokens) == {BOT, "xoxb-second", "xoxb-third"}
+    assert set(settings.secrets(given)) == {BOT, APP, "xoxb-second", "xoxb-third"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"[slack]\nbot_token = '{BOT}'", "slack.app_token: expected the app-level token (xapp-…) beside the bot token, or a signing_secret"),
+        (f"[slack]\napp_token = '{APP}'", "slack.bot_token: expected the bot token (xoxb-…), because Slack is set up otherwise"),
+        (f"[slack]\nbot_token = '{BOT}'\napp_token = '{APP}'\n[slack.workspaces.two]", "slack.workspaces.two.bot_token: expected the bot token (xoxb-…) of that workspace"),
+        ("[matrix]\nuser_id = '@loop:example.org'", "matrix.homeserver: expected the homeserver's address, because Matrix is set up otherwise"),
+        ("[matrix]\nhomeserver = 'https://m.example.org'", "matrix.user_id: expected the bot's account (@loop:example.org), because Matrix is set up otherwise"),
+        ("[matrix]\nhomeserver = 'https://m.example.org'\nuser_id = '@loop:example.org'\ndevice_id = 'D'", "matrix.access_token: expected the access token or the password of that device"),
+    ],
+)  # fmt: skip
+def test_a_chat_that_is_half_set_up(tmp_path: Path, text: str, line: str) -> None:
+    assert wrong(tmp_path, text) == [f"config.toml: {line}; found nothing"]
+
+
+def test_a_chat_half_set_up_by_variables_is_told_in_variables(tmp_path: Path) -> None:
+    assert wrong(tmp_path, LOOPBRIDGE_SLACK__BOT_TOKEN=BOT) == [
+        "environment: LOOPBRIDGE_SLACK__APP_TOKEN: expected the app-level token (xapp-…) beside the bot token, or a signing_secret; found nothing"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[matrix]\nuser_id = 'loop'", 'matrix.user_id: expected a user such as @loop:example.org; found "loop"'),
+        ("[matrix]\nhomeserver = 'example.org'", 'matrix.homeserver: expected a web address such as https://matrix.example.org; found "example.org"'),
+        ("[matrix]\ndevices = 'some'", 'matrix.devices: expected one of signed, all; found "some"'),
+        ("[discord]\nguilds = ['my server']", 'discord.guilds[1]: expected a list of server ids such as 112233445566778899; found "my server"'),
+        ("[slack]\nlisten_host = '0.0.0.0'", 'slack.listen_host: expected a loopback address such as 127.0.0.1 or ::1; found "0.0.0.0"'),
+        ("[slack]\nbot_tokn = 'x'", "slack.bot_tokn: expected a setting that exists; the nearest name is slack.bot_token"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_chat(tmp_path: Path, text: str, line: str) -> None:
+    assert wrong(tmp_path, text) == [f"config.toml: {line}"]
+
+
 def test_nothing_can_be_changed(tmp_path: Path) -> None:
     given = settings.load(tmp_path, {})
     with pytest.raises(pydantic.ValidationError):
@@ -206,10 +290,11 @@ def test_the_example_holds_every_setting_with_its_default(tmp_path: Path) -> Non
     assert text == document.example(), "run: python -m config.document"
     assert load(tmp_path, text) == settings.load(tmp_path, {})
     active = re.sub(r"(?m)^#(?=[a-z\[])", "", text)
-    given = load(tmp_path, active).model_dump()
-    assert list(given.pop("repos")) == ["demo"]
-    plain = load(tmp_path).model_dump()
+    given, plain = load(tmp_path, active).model_dump(), load(tmp_path).model_dump()
+    for tables, name in ((given, "repos"), (given["slack"], "workspaces")):
+        assert list(tables.pop(name)) == ["demo"]
     plain.pop("repos")
+    plain["slack"].pop("workspaces")
     assert given == plain
     keys = {entry.key.replace(describe.ANY, "demo") for entry in describe.entries(settings.Settings)} - {
         "home"
