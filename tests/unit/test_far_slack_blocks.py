@@ -116,6 +116,8 @@ BAD: dict[str, tuple[Block, str]] = {
         {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": ""}]}]},
         "missing required field: text",
     ),
+    "elements of what": (actions() | {"elements": 7}, "failed to match all allowed schemas"),
+    "options of what": (actions(select() | {"options": ["x"]}), "failed to match all allowed schemas"),
     "home's own": ({"type": "file", "external_id": "x", "source": "remote"}, "unsupported type: file"),
 }  # fmt: skip
 

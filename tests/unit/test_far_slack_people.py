@@ -115,6 +115,10 @@ async def test_reactions_files_and_home(slack: Slack) -> None:
         envelope = await ear.next()
         assert envelope["payload"]["is_ext_shared_channel"]
         assert envelope["payload"]["event"]["files"][0]["file_access"] == "check_file_info"
+        assert (await ear.event())["type"] == "file_shared"
+        eve = slack.user("eve", stranger=True)
+        await slack.user_posts("eve", partners, "hello")
+        assert (await ear.event())["user_team"] == eve.team
 
 
 async def test_what_was_not_subscribed_stays_away(slack: Slack) -> None:

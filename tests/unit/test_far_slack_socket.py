@@ -128,6 +128,26 @@ async def test_garbage_and_unknown_types_come_as_they_are(slack: Slack) -> None:
         assert (await ear.next())["type"] == "surprise"
         slack.send_event({"type": "emoji_changed", "subtype": "add"})
         assert (await ear.event())["type"] == "emoji_changed"
+        await slack.send_garbage()
+        await slack.settled()
+        assert slack.lost == []
+
+
+async def test_a_storm_loses_nothing() -> None:
+    async with Slack(rates=False, times=Times(retry_unit=2)) as slack:
+        sdk = Sdk(slack)
+        await sdk.client.connect()  # type: ignore[no-untyped-call]
+        try:
+            for number in range(200):
+                await slack.user_posts("maya", "general", str(number))
+                if number % 60 == 59:
+                    await asyncio.sleep(0.05)
+                    slack.drop_connections()
+            await slack.settled(30)
+        finally:
+            await sdk.client.close()  # type: ignore[no-untyped-call]
+        assert slack.lost == []
+        assert {int(text) for text in sdk.texts} == set(range(200))
 
 
 class Sdk:

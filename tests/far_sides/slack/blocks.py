@@ -136,7 +136,11 @@ def _frame(view: Json, blocks: list[dict[str, Any]]) -> Found:
 
 
 def _block(block: Json, at: str) -> Found:
-    before = tuple(_own(block, at))
+    try:
+        before = tuple(_own(block, at))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        yield "failed to match all allowed schemas", at
+        return
     yield from before
     yield from models(block, at, Block.parse, quiet=bool(before))
     ids: list[str] = []

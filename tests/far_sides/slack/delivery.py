@@ -122,7 +122,7 @@ class Delivery:
                 answer = await self._send(app, "events_api", payload, attempt, reason)
             if answer.acked or app.revoked:
                 return
-            self.unacked += 1
+            self.unacked += answer.outcome != "absent"
             if answer.final:
                 break
             reason = answer.outcome if answer.outcome not in ("absent", "closed") else "timeout"
@@ -153,6 +153,7 @@ class Delivery:
         except TimeoutError:
             return Answer(outcome="timeout")
         except ConnectionError:
+            self._gone(app, connection)
             return Answer(outcome="closed")
         finally:
             connection.pending.pop(envelope["envelope_id"], None)
@@ -214,11 +215,16 @@ class Delivery:
         try:
             await self._hear(connection)
         finally:
-            siblings.remove(connection)
-            for future in connection.pending.values():
-                if not future.done():
-                    future.set_result(Answer(outcome="closed"))
+            self._gone(app, connection)
         return socket
+
+    def _gone(self, app: App, connection: Connection) -> None:
+        """Take a connection out, and let go of what it held."""
+        if connection in self.connections[app.id]:
+            self.connections[app.id].remove(connection)
+        for future in connection.pending.values():
+            if not future.done():
+                future.set_result(Answer(outcome="closed"))
 
     async def _hear(self, connection: Connection) -> None:
         while True:

@@ -25,25 +25,7 @@ NEEDS = {
 def message(world: World, channel: Channel, found: Message, *, metadata: bool = False) -> Payload:
     """Return a message as history, replies and events carry it."""
     team = world.team_of(channel)
-    payload: Payload = {
-        "type": "message",
-        "user": found.user,
-        "text": found.text,
-        "ts": found.ts,
-        "team": team.id,
-    }
-    if found.subtype:
-        payload["subtype"] = found.subtype
-    if found.subtype == "bot_message":
-        del payload["user"], payload["team"]
-        payload["username"] = found.username
-    if found.bot_id:
-        payload |= {"bot_id": found.bot_id, "app_id": found.app_id}
-        bot = next((user for user in team.users.values() if user.bot_id == found.bot_id), None)
-        if bot is not None and found.subtype != "bot_message":
-            payload["bot_profile"] = {
-                "id": bot.bot_id, "app_id": bot.app_id, "name": bot.name, "deleted": False, "team_id": team.id
-            }  # fmt: skip
+    payload = {"type": "message", "text": found.text, "ts": found.ts, **_author(team, found)}
     for key in ("blocks", "attachments", "edited", "client_msg_id"):
         if value := getattr(found, key):
             payload[key] = value
@@ -62,6 +44,23 @@ def message(world: World, channel: Channel, found: Message, *, metadata: bool = 
             for name, users in found.reactions.items()
         ]
     return payload | _threading(channel, found)
+
+
+def _author(team: Team, found: Message) -> Payload:
+    """Return who wrote a message: a person here or from a connected workspace, a bot, or a webhook with just a name."""
+    author = team.users.get(found.user)
+    kind = {"subtype": found.subtype} if found.subtype else {}
+    named = {"bot_id": found.bot_id, "app_id": found.app_id} if found.bot_id else {}
+    if found.subtype == "bot_message":
+        return {**kind, **named, "username": found.username}
+    who: Payload = {"user": found.user, "team": team.id}
+    if author is not None and author.team != team.id:
+        who |= {"team": author.team, "user_team": author.team, "source_team": author.team}
+    if author is not None and author.bot_id:
+        who["bot_profile"] = {
+            "id": author.bot_id, "app_id": author.app_id, "name": author.name, "deleted": False, "team_id": team.id
+        }  # fmt: skip
+    return {**kind, **named, **who}
 
 
 def _threading(channel: Channel, found: Message) -> Payload:

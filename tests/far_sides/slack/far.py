@@ -24,13 +24,31 @@ from tests.far_sides.slack.rates import Rates
 from tests.far_sides.slack.world import Channel, Team, Times, World
 
 MAX_REQUEST = 64 << 20
-GARBAGE = (
-    "not json", "[]", "null", "{}", '{"type": "hello"}', '{"type": "surprise", "envelope_id": "e1"}',
-    '{"envelope_id": "e2", "type": "events_api"}', '{"envelope_id": "e3", "type": "events_api", "payload": null}',
-    '{"envelope_id": "e4", "type": "events_api", "payload": {"type": "event_callback", "event": {"type": "message"}}}',
+FRAMES = (
+    "not json", "[]", "null", "{}", '{"type": "surprise", "envelope_id": "e1"}', '{"envelope_id": "e2", "type": "events_api"}',
+    '{"envelope_id": "e3", "type": "events_api", "payload": null}', '{"envelope_id": "e4", "type": "events_api", "payload": []}',
     '{"envelope_id": "e5", "type": "interactive", "payload": {"type": "block_actions", "actions": []}}',
-    '{"envelope_id": "e6", "type": "slash_commands", "payload": {"command": 7}}',
+    '{"envelope_id": "e6", "type": "interactive", "payload": {"type": "view_submission", "view": null}}',
+    '{"envelope_id": "e7", "type": "slash_commands", "payload": {"command": 7}}',
 )  # fmt: skip
+EVENTS: tuple[dict[str, Any], ...] = (
+    {"type": "message"},
+    {"type": "message", "channel": "C0NOWHERE", "user": "U0NOBODY", "text": None, "ts": "not a time"},
+    {"type": "message", "channel": 7, "user": ["U0"], "text": {"a": 1}, "ts": 1.5, "blocks": "none"},
+    {"type": "message", "subtype": "message_changed", "channel": "C0NOWHERE"},
+    {
+        "type": "message",
+        "subtype": "message_changed",
+        "channel": "C0NOWHERE",
+        "message": None,
+        "previous_message": [],
+    },
+    {"type": "message", "subtype": "message_deleted", "channel": "C0NOWHERE", "deleted_ts": None},
+    {"type": "message", "subtype": "of_the_future", "channel": "C0NOWHERE", "ts": "1.000001"},
+    {"type": "app_mention", "channel": "C0NOWHERE", "text": "\ud800", "ts": "1.000002"},
+    {"type": "reaction_added", "item": {"type": "file"}, "reaction": None},
+    {"type": "something_of_the_future", "deep": {"a": [[[[]]]]}},
+)
 
 
 class Slack(reading.Reading):
@@ -165,11 +183,17 @@ class Slack(reading.Reading):
                     await connection.socket.close()
 
     async def send_raw(self, *frames: str) -> None:
-        """Send text frames as they are on every connection; without any, a choice of what no app can read."""
+        """Send text frames as they are on every connection."""
         for connections in self.office.delivery.connections.values():
             for connection in list(connections):
-                for frame in frames or GARBAGE:
+                for frame in frames:
                     await connection.socket.send_str(frame)
+
+    async def send_garbage(self) -> None:
+        """Send frames and events that no app can read. The events are retried as others are."""
+        await self.send_raw(*FRAMES)
+        for event in EVENTS:
+            self.send_event(dict(event))
 
     def send_event(
         self, event: dict[str, Any], *, channel: Channel | None = None, team: Team | None = None
