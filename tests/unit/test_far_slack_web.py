@@ -244,6 +244,19 @@ async def test_workspaces_are_apart() -> None:
         assert slack.team("third", own_app=True).app is not other.app
 
 
+async def test_agent_sessions_are_there_for_some(slack: Slack, web: AsyncWebClient) -> None:
+    sent = await slack.user_posts("maya", "general", "hello")
+    given = {"channel": sent.channel, "thread_ts": sent.ts, "status": "processing"}
+    assert await error(web.api_call("agents.sessions.setStatus", json=given)) == "unknown_method"
+    slack.team().agents = True
+    assert await error(web.api_call("agents.sessions.setStatus", json=given)) == "missing_scope"
+    slack.team().scopes.add("assistant:write")
+    assert await error(web.api_call("agents.sessions.setStatus", json=given)) == ""
+    assert slack.office.sessions[sent.ts]["status"] == "processing"
+    unknown = given | {"status": "pondering"}
+    assert await error(web.api_call("agents.sessions.setStatus", json=unknown)) == "invalid_arguments"
+
+
 async def test_tiers_hold() -> None:
     async with Slack(times=Times(minute=6)) as slack:
         web, general = client(slack), slack.channel("general").id

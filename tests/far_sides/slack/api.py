@@ -26,6 +26,7 @@ Method = Callable[[Office, Team, Args], dict[str, Any]]
 METHODS: Mapping[str, Method] = {
     **chat.METHODS, **conversations.METHODS, **files.METHODS, **people.METHODS, **views.METHODS
 }  # fmt: skip
+AGENTS = frozenset({"agents.sessions.setStatus"})  # what exists only where the workspace has agents
 READ = ("channels:read", "groups:read", "im:read", "mpim:read")
 HISTORY = ("channels:history", "groups:history", "im:history", "mpim:history")
 SCOPES: Mapping[str, tuple[str, ...]] = {  # any one of them will do
@@ -87,7 +88,7 @@ class Door:
         team = self._team(token)
         call.team = team.id
         method = METHODS.get(call.method)
-        if method is None:
+        if method is None or (call.method in AGENTS and not team.agents):
             raise ApiError("unknown_method", req_method=call.method)
         channel = args.text("channel") if call.method == "chat.postMessage" else ""
         if wait := self._office.rates.refuse(call.method, team.id, channel):

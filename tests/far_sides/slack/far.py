@@ -45,7 +45,7 @@ EVENTS: tuple[dict[str, Any], ...] = (
     },
     {"type": "message", "subtype": "message_deleted", "channel": "C0NOWHERE", "deleted_ts": None},
     {"type": "message", "subtype": "of_the_future", "channel": "C0NOWHERE", "ts": "1.000001"},
-    {"type": "app_mention", "channel": "C0NOWHERE", "text": "\ud800", "ts": "1.000002"},
+    {"type": "app_mention", "channel": "C0NOWHERE", "text": "\ud800", "ts": None},
     {"type": "reaction_added", "item": {"type": "file"}, "reaction": None},
     {"type": "something_of_the_future", "deep": {"a": [[[[]]]]}},
 )
@@ -183,15 +183,15 @@ class Slack(reading.Reading):
                     await connection.socket.close()
 
     async def send_raw(self, *frames: str) -> None:
-        """Send text frames as they are on every connection."""
+        """Send text frames as they are on every connection; without any, a choice of what no app can read."""
         for connections in self.office.delivery.connections.values():
             for connection in list(connections):
-                for frame in frames:
+                for frame in frames or FRAMES:
                     await connection.socket.send_str(frame)
 
     async def send_garbage(self) -> None:
         """Send frames and events that no app can read. The events are retried as others are."""
-        await self.send_raw(*FRAMES)
+        await self.send_raw()
         for event in EVENTS:
             self.send_event(dict(event))
 

@@ -162,8 +162,6 @@ def join(office: Office, team: Team, args: Args) -> dict[str, Any]:
 
 def set_status(office: Office, team: Team, args: Args) -> dict[str, Any]:
     """Keep the status of an agent session, where the workspace has them."""
-    if not team.agents:
-        raise ApiError("unknown_method", req_method="agents.sessions.setStatus")
     channel = channel_of(team, args)
     args.needs("thread_ts", "status")
     if args.text("status") not in ("processing", "active", "suspended", "closed"):
