@@ -53,6 +53,11 @@ class Connection:
         if self.request.transport is not None:
             self.request.transport.abort()
 
+    async def hung_up(self) -> None:
+        """Wait until the other end gives up on a line that never answers."""
+        while (line := self.request.transport) is not None and not line.is_closing():  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.05)
+
 
 class Delivery:
     """All deliveries of one far side."""
@@ -231,7 +236,7 @@ class Delivery:
             frame = await connection.socket.receive()
             if connection.half_open and frame.type is not WSMsgType.CLOSED:
                 if frame.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.ERROR):
-                    await self._hung_up(connection)
+                    await connection.hung_up()
                     return
                 continue
             if frame.type is WSMsgType.PING:
@@ -242,11 +247,6 @@ class Delivery:
                 if frame.type is WSMsgType.CLOSE:
                     await connection.socket.close()
                 return
-
-    async def _hung_up(self, connection: Connection) -> None:
-        """Wait until the other end gives up on a line that never answers."""
-        while (line := connection.request.transport) is not None and not line.is_closing():  # noqa: ASYNC110 - a transport has no event for it
-            await asyncio.sleep(0.05)
 
     def _acked(self, connection: Connection, text: str) -> None:
         try:
