@@ -20,7 +20,7 @@ from adapters.git.host import GitHost
 from adapters.sandbox.bwrap import Bubblewrap
 from adapters.sandbox.host import ServiceUser
 from adapters.store.store import SqlStore
-from bridge import rules, timers
+from bridge import logs, rules, timers, wanted
 from bridge.boxes import Boxes
 from bridge.chats import Chats
 from bridge.cli_copy import cli_copy
@@ -29,10 +29,12 @@ from bridge.closing import Closing
 from bridge.delivery import Delivery
 from bridge.dispatch import Dispatcher
 from bridge.fetching import Fetching
+from bridge.home import Home
 from bridge.legs import Legs
 from bridge.looks import Looks
 from bridge.memory import MemoryGuard
 from bridge.metrics import Metrics
+from bridge.overview import Overview
 from bridge.perform import Performer
 from bridge.preparing import Preparing, Versions, sha256
 from bridge.reading import Reading
@@ -40,6 +42,7 @@ from bridge.relaying import Relaying
 from bridge.reporting import Reporting
 from bridge.supervise import Supervisor
 from bridge.works import Works
+from config import settings as configuration
 from config.settings import Settings
 from core import effects, events
 from core.desk import House
@@ -110,18 +113,20 @@ async def open_bridge(settings: Settings, *, clock: Clock | None = None) -> Asyn
 
 
 async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bridge:
-    policy = await asyncio.to_thread(rules.load, settings.home / "policy.toml")
-    store = await stack.enter_async_context(SqlStore(_database_url(settings), clock=clock))
+    home = Home(settings.home)
+    policy = await asyncio.to_thread(rules.load, home.policy)
+    url = settings.database.url.get_secret_value() or home.database_url
+    store = await stack.enter_async_context(SqlStore(url, clock=clock))
     base_url = await _model_url(settings, stack)
-    sandbox = Bubblewrap(user=_service_user(settings), state=settings.home)
+    sandbox = Bubblewrap(user=_service_user(settings), state=home.root)
     git = GitHost(
-        home=settings.home,
+        home=home.root,
         sandbox=sandbox,
         origins={name: repo.url for name, repo in settings.repos.items()},
         clock=clock,
     )
     await git.sweep()
-    cli, version = await asyncio.to_thread(cli_copy, settings.home)
+    cli, version = await asyncio.to_thread(cli_copy, home.root)
     wires = _Wires()
     key = settings.model.api_key.get_secret_value()
     gateway = await stack.enter_async_context(
@@ -146,23 +151,29 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
         )
     )
     supervisor = await stack.enter_async_context(Supervisor(clock))
-    chats = await stack.enter_async_context(Chats(settings=settings, clock=clock, supervisor=supervisor))
     house, code = await _house(settings, policy, store)
+    private = (*configuration.secrets(settings), house.secret)
+    logs.hide(private)
+    clean = Redactor(private).message
+    overview = Overview(store=store, clock=clock, clean=clean)
+    builders = wanted.builders(settings, clock=clock, store=store, overview=overview)
+    chats = await stack.enter_async_context(
+        Chats(settings=settings, clock=clock, supervisor=supervisor, builders=builders)
+    )
     metrics = Metrics()
     limits = _limits(settings)
-    loops = settings.home / "loops"
     boxes = Boxes(sandbox=sandbox, git=git, cli=cli, limits=limits)
     guard = MemoryGuard(limits.memory_bytes)
     supervisor.keep("memory", guard.watchdog.run)
     doctrine = await asyncio.to_thread(DOCTRINE.read_text, encoding="utf-8")
     fetch = Fetching(chats=chats.connected)
     legs = Legs(
-        loops=loops, store=store, gateway=gateway, runner=runner, clock=clock, emit=wires.emit, doctrine=doctrine,
+        loops=home.loops, store=store, gateway=gateway, runner=runner, clock=clock, emit=wires.emit, doctrine=doctrine,
         model=settings.model.name, park_after=settings.asks.park_after.total_seconds(), guard=guard, fetch=fetch,
     )  # fmt: skip
-    works = Works(loops=loops, store=store, git=git, boxes=boxes, clock=clock, emit=wires.emit)
+    works = Works(loops=home.loops, store=store, git=git, boxes=boxes, clock=clock, emit=wires.emit)
     preparing = Preparing(
-        loops=loops, store=store, git=git, sandbox=sandbox, gateway=gateway, runner=runner, boxes=boxes, clock=clock, emit=wires.emit,
+        loops=home.loops, store=store, git=git, sandbox=sandbox, gateway=gateway, runner=runner, boxes=boxes, clock=clock, emit=wires.emit,
         versions=Versions(doctrine=sha256(doctrine), policy=sha256(repr(policy)), cli=version), first_leg=legs.first, fetch=fetch,
     )  # fmt: skip
     looks = Looks(store=store, works=works, clock=clock, repos=house.repos)
@@ -172,7 +183,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
         clock=clock,
         answer=looks,
         supervisor=supervisor,
-        clean=Redactor([key, house.secret]).message,
+        clean=clean,
     )
     relaying = Relaying(store=store, chats=chats.connected, clock=clock, emit=wires.emit)
     performer = Performer(
@@ -182,7 +193,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
         others={
             effects.Prepare: preparing,
             effects.TakeWork: works,
-            effects.CloseLoop: Closing(loops=loops, runner=runner, gateway=gateway),
+            effects.CloseLoop: Closing(loops=home.loops, runner=runner, gateway=gateway),
             effects.Relay: relaying.relay,
             effects.Follow: relaying.follow,
             effects.ReadThread: Reading(chats=chats.connected, clock=clock, emit=wires.emit),
@@ -219,10 +230,6 @@ def _start_timers(bridge: Bridge, supervisor: Supervisor) -> None:
     supervisor.keep("asks", ticking.asks)
     supervisor.keep("pulses", ticking.pulses)
     supervisor.keep("sign of life", ticking.sign_of_life)
-
-
-def _database_url(settings: Settings) -> str:
-    return settings.database.url.get_secret_value() or f"sqlite:///{settings.home / 'bridge.db'}"
 
 
 def _service_user(settings: Settings) -> ServiceUser | None:

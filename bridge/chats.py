@@ -1,6 +1,7 @@
-"""The chats the bridge is in. Owns: Chats. Imports: adapters.registry, core, bridge. Effects: connects adapters and listens to them.
+"""The chats the bridge is in. Owns: Chats. Imports: core, bridge. Effects: connects adapters and listens to them.
 
-Each adapter is connected by a task of its own and tried again, later each time: one that fails disturbs no other.
+Each adapter is connected by a task of its own and tried again, later each time: one that fails disturbs no other. What a platform
+refuses (a token that was revoked) is tried again seldom, and said once.
 """
 
 from __future__ import annotations
@@ -8,33 +9,39 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Self
 
 import structlog
 
-from adapters import registry
-from bridge.supervise import Supervisor
+from bridge.supervise import LONGEST, Supervisor, backoff
+from bridge.wanted import Build
 from config.settings import Settings
 from core import events
-from core.errors import LoopbridgeError
+from core.errors import LoopbridgeError, Unavailable
 from core.ids import identity_key, thread_key
 from core.ports import ChatAdapter, Clock, Emit
 
 log = structlog.get_logger(__name__)
-CONNECTED = "connected"
+CONNECTED, CONNECTING = "connected", "connecting"
+FIRST_TRY = 5.0  # seconds that the bridge's readiness waits for platforms
+REFUSED = 600.0  # seconds until something is tried again that was refused for good
 
 
 class Chats:
-    """Builds the adapters the settings name, keeps them connected, and knows how each is."""
+    """Keeps the adapters that `builders` make connected, and knows how each is."""
 
-    def __init__(self, *, settings: Settings, clock: Clock, supervisor: Supervisor) -> None:
+    def __init__(
+        self, *, settings: Settings, clock: Clock, supervisor: Supervisor, builders: Mapping[str, Build]
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._supervisor = supervisor
+        self._builders = builders
         self._states: dict[str, str] = {}
-        self._first_try: dict[str, asyncio.Event] = {}
+        self._tried: dict[str, asyncio.Event] = {}
         self.connected: dict[str, ChatAdapter] = {}
 
     async def __aenter__(self) -> Self:
@@ -46,7 +53,7 @@ class Chats:
         self.connected.clear()
 
     def states(self) -> Mapping[str, str]:
-        """Return "connected", "connecting", or what went wrong, by platform."""
+        """Return "connected", "connecting", or what went wrong and what to do, by platform."""
         return dict(self._states)
 
     async def admit_own_user(self, emit: Emit) -> None:
@@ -55,36 +62,48 @@ class Chats:
             await emit(self._own_user())
 
     async def start(self, emit: Emit) -> None:
-        """Begin to listen; return once each adapter was tried once."""
-        for name, arguments in self._wanted().items():
-            self._states[name] = "connecting"
-            self._first_try[name] = asyncio.Event()
-            self._supervisor.keep(f"chat {name}", partial(self._listen, name, arguments, emit))
-        for tried in self._first_try.values():
-            await tried.wait()
+        """Begin to listen; return once the local chat was tried, and each other one too or some seconds have passed."""
+        for name, build in self._builders.items():
+            self._states[name] = CONNECTING
+            self._tried[name] = asyncio.Event()
+            self._supervisor.keep(f"chat {name}", partial(self._stay, name, build, emit))
+        if "local" in self._tried:
+            await self._tried["local"].wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_TRY):
+                for tried in self._tried.values():
+                    await tried.wait()
 
-    def _wanted(self) -> dict[str, dict[str, object]]:
-        wanted: dict[str, dict[str, object]] = {}
-        if self._settings.chat.local.enabled:
-            wanted["local"] = {"home": self._settings.home, "clock": self._clock}
-        return wanted
+    async def _stay(self, name: str, build: Build, emit: Emit) -> None:
+        """Be in a chat, again and again."""
+        failures, said = 0, ""
+        while True:
+            began, pause = self._clock.monotonic(), backoff(failures)
+            try:
+                await self._listen(name, build, emit)
+            except LoopbridgeError as exc:
+                pause = backoff(failures, exc) if isinstance(exc, Unavailable) else REFUSED
+                self._states[name] = " → ".join(filter(None, (str(exc), exc.remedy)))
+                tell = log.info if said == self._states[name] else log.warning
+                tell("chat.failed", chat=name, why=str(exc), remedy=exc.remedy, again_in=round(pause, 1))
+                said = self._states[name]
+            if self._clock.monotonic() - began > LONGEST:
+                failures, said = 0, ""
+            await self._clock.sleep(pause)
+            failures += 1
 
-    async def _listen(self, name: str, arguments: dict[str, object], emit: Emit) -> None:
+    async def _listen(self, name: str, build: Build, emit: Emit) -> None:
         try:
-            async with registry.load(name)(**arguments) as chat:
+            async with await build() as chat:
                 self.connected[name] = chat
                 self._states[name] = CONNECTED
-                self._first_try[name].set()
+                self._tried[name].set()
                 log.info("chat.connected", chat=name)
                 await chat.listen(emit)
-        except LoopbridgeError as exc:
-            self._states[name] = str(exc)
-            raise
         finally:
             self.connected.pop(name, None)
-            self._first_try[name].set()
-            if self._states[name] == CONNECTED:
-                self._states[name] = "connecting"
+            self._tried[name].set()
+            self._states[name] = CONNECTING
 
     def _own_user(self) -> events.Admitted:
         """Return the admission of the local chat's own user: whoever sits at this machine's console is an admin."""

@@ -1,4 +1,4 @@
-"""What doctor asks of the far sides. Owns: model, repositories, chats. Imports: adapters, bridge, aiohttp. Effects: asks them."""
+"""What doctor asks of the far sides. Owns: model, repositories. Imports: adapters, bridge, aiohttp. Effects: asks them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from collections.abc import Sequence
 
 import aiohttp
 
-from adapters import registry
 from adapters.git import names, safe
 from adapters.rehearsal import script
-from bridge.checks_state import Daemon
-from bridge.clock import SystemClock
 from bridge.home import Home
 from config.sections import Repo
 from config.settings import Settings
@@ -60,26 +57,6 @@ async def repositories(settings: Settings) -> Sequence[Finding]:
         return [Finding(name="repositories", ok=True, detail="none is configured", remedy=remedy)]
     git = safe.SafeGit(globals_at=settings.home / "repos" / "host.gitconfig")
     return await asyncio.gather(*(_origin(git, name, repo) for name, repo in settings.repos.items()))
-
-
-async def chats(settings: Settings, running: Daemon) -> Sequence[Finding]:
-    """Connect each chat and let it try itself; those of a running bridge are the bridge's, which tells in /healthz."""
-    if not settings.chat.local.enabled:
-        return [
-            Finding(
-                name="chats",
-                ok=False,
-                detail="none is enabled",
-                remedy="Set enabled = true under [chat.local].",
-            )
-        ]
-    if running.running:
-        ok = running.status == "ok"
-        return [Finding(name="chats", ok=ok, detail=f"the running bridge says: {running.status}")]
-    if not await asyncio.to_thread(Home(settings.home).marker.exists):
-        return []
-    async with registry.load("local")(home=settings.home, clock=SystemClock()) as chat:
-        return await chat.probe()
 
 
 def _answered(name: str, where: str, status: int) -> Finding:

@@ -11,9 +11,9 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -33,10 +33,11 @@ INIT = "Run `loopbridge init`."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
-    """What answers on our port: a bridge (with what it says of itself), or nothing of ours."""
+    """What answers on our port: a bridge (with what it says of itself and of its chats), or nothing of ours."""
 
     running: bool
     status: str = ""
+    chats: Mapping[str, str] = field(default_factory=dict)
 
 
 async def daemon(settings: Settings) -> Daemon:
@@ -50,7 +51,13 @@ async def daemon(settings: Settings) -> Daemon:
             ):
                 said = json.loads((await answer.content.read(1 << 16)).decode())
                 if isinstance(said, dict) and said.get("status") in ("ok", "degraded"):
-                    return Daemon(running=True, status=str(said["status"]))
+                    told = said.get("chats")
+                    chats = told if isinstance(told, dict) else {}
+                    return Daemon(
+                        running=True,
+                        status=str(said["status"]),
+                        chats={str(name): str(state) for name, state in chats.items()},
+                    )
     return Daemon(running=False)
 
 

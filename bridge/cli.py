@@ -121,9 +121,13 @@ def _ready() -> Settings:
     settings = _settings()
     homes = _needs("bridge.home")
     homes.prepare(homes.Home(settings.home))
-    secrets = (settings.model.api_key.get_secret_value(),)
-    _needs("bridge.logs").configure(settings.logs.level, settings.logs.format, secrets=secrets)
+    _set_up_logging(settings)
     return settings
+
+
+def _set_up_logging(settings: Settings) -> None:
+    secrets = _needs("config.settings").secrets(settings)
+    _needs("bridge.logs").configure(settings.logs.level, settings.logs.format, secrets=secrets)
 
 
 def _perform(work: Any) -> None:

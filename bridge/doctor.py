@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from rich.console import Console
 
-from bridge import checks_outside, checks_state, checks_tools
+from bridge import checks_chats, checks_outside, checks_state, checks_tools
 from config import settings as configuration
 from config.errors import ConfigError
 from config.settings import Settings
@@ -53,7 +53,7 @@ async def examine(environ: Mapping[str, str]) -> list[Finding]:
         ("policy", lambda: checks_state.policy(settings)),
         ("model", lambda: checks_outside.model(settings)),
         ("repositories", lambda: checks_outside.repositories(settings)),
-        ("chats", lambda: checks_outside.chats(settings, daemon)),
+        ("chats", lambda: checks_chats.chats(settings, daemon)),
     )
     results = await asyncio.gather(*(limited(name, check) for name, check in checks))
     return [*found, *(finding for result in results for finding in result)]

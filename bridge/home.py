@@ -1,7 +1,7 @@
 """The home directory. Owns: Home, prepare, and every path in it. Imports: config (texts), core.errors. Effects: `prepare` makes folders.
 
 config.toml · policy.toml · bridge.db · chat.db · chat.sock · context/{knowledge,notes,journal}.git · personal/<member>.git
-repos/<name>.git · keys/ · loops/<id>/ · .loopbridge (the marker: this folder is ours)
+repos/<name>.git · keys/ (keys/matrix/: the Matrix device) · loops/<id>/ · .loopbridge (the marker: this folder is ours)
 """
 
 from __future__ import annotations
@@ -70,6 +70,10 @@ class Home:
     @property
     def chat_socket(self) -> Path:
         return self.root / "chat.sock"
+
+    @property
+    def slack_manifest(self) -> Path:
+        return self.root / "slack-manifest.yaml"
 
     @property
     def context(self) -> Path:

@@ -1,4 +1,4 @@
-"""What the bridge says of itself. Owns: configure. Imports: structlog, core.redact. Effects: sets up logging for the whole process.
+"""What the bridge says of itself. Owns: configure, hide. Imports: structlog, core.redact. Effects: sets up logging for the whole process.
 
 Every line, of ours or of a library, is one event with key-values (loop and thread are bound to it), and passes the redactor last.
 """
@@ -15,7 +15,10 @@ from structlog.typing import Processor
 
 from core.redact import Redactor
 
-QUIET = ("aiohttp.access", "asyncio", "git", "alembic", "claude_agent_sdk", "mcp", "httpx")
+QUIET = (
+    "aiohttp.access", "asyncio", "git", "alembic", "claude_agent_sdk", "mcp", "httpx", "nio", "peewee", "discord", "slack_bolt",
+    "slack_sdk",
+)  # fmt: skip
 
 
 def configure(
@@ -56,7 +59,7 @@ def configure(
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_Formatter(shared, last, Redactor(secrets)))
+    handler.setFormatter(_Formatter(shared, last, secrets))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -64,15 +67,28 @@ def configure(
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
 
 
+def hide(secrets: Iterable[str]) -> None:
+    """Keep further values out of what `configure` set up."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, _Formatter):
+            handler.formatter.hide(secrets)
+
+
 class _Formatter(structlog.stdlib.ProcessorFormatter):
     """Renders a record, then takes the secrets out of the finished line."""
 
-    def __init__(self, foreign: list[Processor], last: list[Processor], redact: Redactor) -> None:
+    def __init__(self, foreign: list[Processor], last: list[Processor], secrets: Iterable[str]) -> None:
         super().__init__(
             foreign_pre_chain=foreign,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
-        self._redact = redact
+        self._secrets = frozenset(secrets)
+        self._redact = Redactor(self._secrets)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Take these values out as well."""
+        self._secrets |= frozenset(secrets)
+        self._redact = Redactor(self._secrets)
 
     def format(self, record: logging.LogRecord) -> str:
         return self._redact.text(super().format(record))

@@ -16,7 +16,7 @@ from config.sections import Count, Section, loopback, repo_name, web_url
 
 Missing = tuple[tuple[str, ...], str]  # the setting's path, and what completes "expected …"
 _USER = re.compile(r"@[^:\s]+:[^\s/]+")
-_SERVER = re.compile(r"(\*\.)?[A-Za-z0-9.:\[\]-]+")
+_SERVER = re.compile(r"[*A-Za-z0-9.:\[\]-]+")
 _SNOWFLAKE = re.compile(r"\d{15,21}")
 
 
@@ -118,7 +118,7 @@ class Matrix(Section):
     )
     password: SecretStr = Field(
         SecretStr(""),
-        description="The account's password. It is needed once, to log in; what comes of that is kept in the home.",
+        description="The account's password, to log in as a device that is kept in the home, and again should its token die.",
     )
     access_token: SecretStr = Field(
         SecretStr(""),
@@ -133,17 +133,27 @@ class Matrix(Section):
     )
     allow_servers: tuple[Annotated[str, AfterValidator(_server)], ...] = Field(
         (),
-        description="Servers whose users may invite the bot into a room; its own server's always may.",
+        description="Servers whose users may invite the bot, `*` standing for anything; with none and no `allow_users`, its own server.",
         json_schema_extra={"expected": "a list of server names such as example.org"},
     )
     allow_users: tuple[Annotated[str, AfterValidator(_user)], ...] = Field(
         (),
-        description="Users of other servers that may invite the bot.",
+        description="Users that may invite the bot, whatever server they are on.",
         json_schema_extra={"expected": "a list of users such as @maya:example.org"},
     )
-    devices: Literal["signed", "all"] = Field(
-        "signed",
-        description="Whose devices can read what the bot says in encrypted rooms: those their owner signed, or all.",
+    ghosts: tuple[Annotated[str, AfterValidator(_user)], ...] = Field(
+        (),
+        description="Users that bridges to other chats move; their reactions decide nothing.",
+        json_schema_extra={"expected": "a list of users such as @slack_*:example.org"},
+    )
+    link_hosts: tuple[Annotated[str, AfterValidator(_server)], ...] = Field(
+        (),
+        description="Hosts that links in what the bot says may lead to; other links are shown as text.",
+        json_schema_extra={"expected": "a list of hosts such as git.example.org"},
+    )
+    unsigned_devices: Literal["send", "withhold"] = Field(
+        "send",
+        description="Whether devices that their owners did not sign can read what the bot says in encrypted rooms.",
     )
 
     @property
@@ -200,9 +210,5 @@ def _of_matrix(matrix: Matrix) -> Iterator[Missing]:
             ("matrix", "user_id"),
             "the bot's account (@loop:example.org), because Matrix is set up otherwise",
         )
-    if (
-        matrix.device_id
-        and not matrix.access_token.get_secret_value()
-        and not matrix.password.get_secret_value()
-    ):
-        yield ("matrix", "access_token"), "the access token or the password of that device"
+    if not matrix.password.get_secret_value() and not matrix.access_token.get_secret_value():
+        yield ("matrix", "password"), "the password of the bot's account, or an access_token of it"

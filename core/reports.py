@@ -86,6 +86,52 @@ def loops(found: Sequence[Loop], *, mine: str = "", at: datetime) -> Message:
     return Message(title="Your loops" if mine else "Loops", blocks=(Text(text="\n".join(lines)),))
 
 
+def home(
+    mine: Sequence[Loop], waiting: Sequence[tuple[Ask, Loop]], others: Sequence[Loop], *, at: datetime
+) -> Message:
+    """Return one person's page: the asks they may decide, the loops they drive, and what else the team works on."""
+    asked = [
+        f"ask {ask.handle} of #{loop.handle} · {wording.line(loop.title, 60)} · since"
+        f" {wording.duration((at - ask.asked_at).total_seconds())}"
+        for ask, loop in waiting
+    ]
+    parts = (
+        ("Waiting for you", asked, "Nothing."),
+        ("Your loops", [_brief(loop, at) for loop in mine], "None. `/loop <task>` starts one in a thread."),
+        ("The team works on", [f"{_brief(loop, at)} · {_driver(loop)}" for loop in others], "Nothing else."),
+    )
+    blocks = tuple(
+        Text(text="\n".join([f"**{title}**", *_first(lines, 15)] if lines else [f"**{title}**", none]))
+        for title, lines, none in parts
+    )
+    return Message(title="Loopbridge", blocks=blocks)
+
+
+def stranger() -> Message:
+    """Return the page of somebody the bridge does not know."""
+    return Message(
+        title="Loopbridge",
+        blocks=(
+            Text(
+                text="This bridge does not know you yet. A member lets you in with `/loop people add @you member`."
+            ),
+        ),
+    )
+
+
+def _brief(loop: Loop, at: datetime) -> str:
+    ago = wording.duration((at - loop.updated_at).total_seconds())
+    return f"#{loop.handle} · {wording.line(loop.title, 60)} · {cards.STATES[loop.status]} · {ago} ago"
+
+
+def _driver(loop: Loop) -> str:
+    return "no driver" if loop.status == "rfd" else f"driver {wording.line(loop.driver_name, 30)}"
+
+
+def _first(lines: Sequence[str], limit: int) -> list[str]:
+    return [*lines[:limit], *([f"… and {len(lines) - limit:,} more"] if len(lines) > limit else [])]
+
+
 def steps(loop: Loop) -> Message:
     """Return every step of the loop's newest turn."""
     turn = loop.turn

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bridge import checks_outside, checks_state, doctor
+from bridge import checks_chats, checks_outside, checks_state, doctor
 from bridge.home import Home, prepare
 from config import settings as configuration
 from config.settings import Settings
@@ -64,7 +64,7 @@ async def test_a_fresh_home_is_well(ready: Path) -> None:
     assert not wrong(await checks_state.database(given, NOTHING))
     assert not wrong(await checks_state.port(given, NOTHING))
     assert not wrong(await checks_state.policy(given))
-    assert not wrong(await checks_outside.chats(given, NOTHING))
+    assert not wrong(await checks_chats.chats(given, NOTHING))
 
 
 async def test_without_a_home_it_says_init(tmp_path: Path) -> None:
@@ -102,6 +102,44 @@ async def test_our_own_bridge_on_the_port(ready: Path, status: int, word: str) -
         assert running == checks_state.Daemon(running=True, status=word)
         assert bool(wrong(await checks_state.port(given, running))) == (word != "ok")
         assert not wrong(await checks_state.database(given, running))
+
+
+async def test_a_running_bridge_tells_how_its_chats_are(ready: Path) -> None:
+    body = {"status": "degraded", "chats": {"local": "connected", "discord": "the token was revoked"}}
+    async with far_side(503, json.dumps(body)) as port:
+        given = await load(
+            ready,
+            HTTP__PORT=port,
+            DISCORD__TOKEN="t" * 20,
+            SLACK__BOT_TOKEN="xoxb-1",
+            SLACK__APP_TOKEN="xapp-1",
+        )
+        found = await checks_chats.chats(given, await checks_state.daemon(given))
+    assert {finding.name: finding.ok for finding in found} == {
+        "chat local": True,
+        "chat slack": False,
+        "chat discord": False,
+    }
+    assert "the token was revoked" in found[-1].detail
+    assert "Restart" in wrong(found)[0].remedy
+
+
+async def test_a_chat_that_cannot_be_entered_is_a_finding_and_the_others_are_tried(ready: Path) -> None:
+    given = await load(
+        ready,
+        SLACK__BOT_TOKEN="xoxb-1",
+        SLACK__APP_TOKEN="xapp-1",
+        SLACK__API_URL="http://127.0.0.1:1/api",
+    )
+    found = await checks_chats.chats(given, NOTHING)
+    assert [finding.name for finding in wrong(found)] == ["chat slack"]
+    assert any(finding.ok for finding in found)
+
+
+async def test_swapped_tokens_are_told_in_one_line(ready: Path) -> None:
+    given = await load(ready, SLACK__BOT_TOKEN="xapp-1", SLACK__APP_TOKEN="xoxb-1")
+    [found] = wrong(await checks_chats.chats(given, NOTHING))
+    assert "swapped" in found.detail
 
 
 @pytest.mark.parametrize(

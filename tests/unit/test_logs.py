@@ -79,6 +79,14 @@ def test_no_line_holds_a_secret(form: str) -> None:
     assert base64.b64encode(SECRET.encode()).decode()[:-4] not in said
 
 
+def test_what_is_hidden_later_is_hidden_too() -> None:
+    stream = io.StringIO()
+    logs.configure("info", "json", secrets=[SECRET], stream=stream)
+    logs.hide(["seed-made-later"])
+    structlog.get_logger("bridge.x").info("x", first=SECRET, second="seed-made-later")
+    assert (lines(stream)[0]["first"], lines(stream)[0]["second"]) == ("[secret]", "[secret]")
+
+
 def test_configuring_again_replaces() -> None:
     first, second = io.StringIO(), io.StringIO()
     logs.configure("info", "json", stream=first)

@@ -137,9 +137,9 @@ def test_several_workspaces(tmp_path: Path) -> None:
         (f"[slack]\nbot_token = '{BOT}'", "slack.app_token: expected the app-level token (xapp-…) beside the bot token, or a signing_secret"),
         (f"[slack]\napp_token = '{APP}'", "slack.bot_token: expected the bot token (xoxb-…), because Slack is set up otherwise"),
         (f"[slack]\nbot_token = '{BOT}'\napp_token = '{APP}'\n[slack.workspaces.two]", "slack.workspaces.two.bot_token: expected the bot token (xoxb-…) of that workspace"),
-        ("[matrix]\nuser_id = '@loop:example.org'", "matrix.homeserver: expected the homeserver's address, because Matrix is set up otherwise"),
-        ("[matrix]\nhomeserver = 'https://m.example.org'", "matrix.user_id: expected the bot's account (@loop:example.org), because Matrix is set up otherwise"),
-        ("[matrix]\nhomeserver = 'https://m.example.org'\nuser_id = '@loop:example.org'\ndevice_id = 'D'", "matrix.access_token: expected the access token or the password of that device"),
+        ("[matrix]\nuser_id = '@loop:example.org'\npassword = 'x'", "matrix.homeserver: expected the homeserver's address, because Matrix is set up otherwise"),
+        ("[matrix]\nhomeserver = 'https://m.example.org'\naccess_token = 'x'", "matrix.user_id: expected the bot's account (@loop:example.org), because Matrix is set up otherwise"),
+        ("[matrix]\nhomeserver = 'https://m.example.org'\nuser_id = '@loop:example.org'", "matrix.password: expected the password of the bot's account, or an access_token of it"),
     ],
 )  # fmt: skip
 def test_a_chat_that_is_half_set_up(tmp_path: Path, text: str, line: str) -> None:
@@ -157,7 +157,7 @@ def test_a_chat_half_set_up_by_variables_is_told_in_variables(tmp_path: Path) ->
     [
         ("[matrix]\nuser_id = 'loop'", 'matrix.user_id: expected a user such as @loop:example.org; found "loop"'),
         ("[matrix]\nhomeserver = 'example.org'", 'matrix.homeserver: expected a web address such as https://matrix.example.org; found "example.org"'),
-        ("[matrix]\ndevices = 'some'", 'matrix.devices: expected one of signed, all; found "some"'),
+        ("[matrix]\nunsigned_devices = 'some'", 'matrix.unsigned_devices: expected one of send, withhold; found "some"'),
         ("[discord]\nguilds = ['my server']", 'discord.guilds[1]: expected a list of server ids such as 112233445566778899; found "my server"'),
         ("[slack]\nlisten_host = '0.0.0.0'", 'slack.listen_host: expected a loopback address such as 127.0.0.1 or ::1; found "0.0.0.0"'),
         ("[slack]\nbot_tokn = 'x'", "slack.bot_tokn: expected a setting that exists; the nearest name is slack.bot_token"),

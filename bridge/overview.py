@@ -1,0 +1,65 @@
+"""What one person sees of everything. Owns: Overview. Imports: core. Effects: reads the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from core import reports, wording
+from core.asks import Ask
+from core.ids import IdentityKey, MemberId
+from core.loop import Loop
+from core.message import Message
+from core.people import Member, People, may
+from core.ports import Clock, Store
+
+LOOPS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Tells a person about their loops, the asks that wait for them and what the team works on."""
+
+    store: Store
+    clock: Clock
+    clean: Callable[[Message], Message] = lambda message: message
+
+    async def page(self, who: IdentityKey) -> Message:
+        """Return everything on one page; to somebody the bridge does not know, only how they get in."""
+        people = await self.store.people()
+        member = people.of(who)
+        if member is None or not may(member, "look"):
+            return reports.stranger()
+        found = await self.store.loops(limit=LOOPS)
+        mine = [loop for loop in found if _drives(member, loop, people)]
+        others = [loop for loop in found if loop not in mine]
+        waiting = [
+            (ask, loop)
+            for loop in found
+            if loop.status == "waiting" and may(member, "decide", driver=_driver(loop, people))
+            for ask in await self._asks(loop)
+        ]
+        return self.clean(reports.home(mine, waiting, others, at=self.clock.now()))
+
+    async def loops(self, who: IdentityKey) -> Sequence[tuple[str, str]]:
+        """Return (id, title) of the loops a person drives, the last active first."""
+        people = await self.store.people()
+        member = people.of(who)
+        if member is None:
+            return []
+        found = await self.store.loops(limit=LOOPS)
+        return [
+            (loop.handle, wording.line(loop.title, 60)) for loop in found if _drives(member, loop, people)
+        ]
+
+    async def _asks(self, loop: Loop) -> Sequence[Ask]:
+        desk = await self.store.desk(loop.thread)
+        return [ask for ask in desk.asks if ask.open and ask.loop == loop.id]
+
+
+def _driver(loop: Loop, people: People) -> MemberId:
+    return people.identities.get(loop.driver_identity, loop.driver)
+
+
+def _drives(member: Member, loop: Loop, people: People) -> bool:
+    return loop.status != "rfd" and _driver(loop, people) == member.id
