@@ -105,7 +105,7 @@ async def act(demo: Demo) -> None:
     await demo.head("1 · A home, and a repository with a failing test")
     await asyncio.to_thread(_furnish, demo)
     demo.note(f"home    {demo.home}\norigin  {demo.origin}")
-    settings = configuration.load(demo.home, {})
+    settings = await asyncio.to_thread(configuration.load, demo.home, {})
     async with app.open_bridge(settings):
         socket = home.Home(demo.home).chat_socket
         async with Client(socket, "maya", name="Maya") as maya, Client(socket, "ravi", name="Ravi") as ravi:

@@ -29,6 +29,15 @@ def task(loop: Loop) -> str:
     return f'<task by="{attribute(loop.driver_name)}">\n{quoted(loop.task)}\n</task>'
 
 
+def afresh(loop: Loop, prompt: str) -> str:
+    """Return a prompt for a session that knows nothing yet: with the task, if the prompt does not hold it already."""
+    what = task(loop)
+    if what in prompt:
+        return prompt
+    gone = "Work on this began in an earlier session, which is gone. The workdir is as it left it: look at it first."
+    return f"{what}\n\n{gone}\n\n{prompt}"
+
+
 def said(inputs: Sequence[Input]) -> str:
     """Return what was said since: words to act on first, the rest of the conversation as data."""
     parts = []

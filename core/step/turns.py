@@ -98,6 +98,7 @@ def start_leg(draft: Draft, prompt: str, *, resume_at_call: bool = False) -> Non
         session, resume = loop.session, True
     else:
         session, resume = session_id(turn.id, turn.leg), False
+        prompt = prompts.afresh(loop, prompt)
     draft.turn(session=session, state="starting")
     draft.run_leg(session=session, resume=resume, prompt=prompt)
 

@@ -61,3 +61,25 @@ def test_a_command_that_was_cut_off_is_no_step_done() -> None:
     story.calls("Bash", "t2", command="pytest -x")
     story.ended("t2", ok=False, note="failed")
     assert "failed: Ran `pytest -x` (failed)" in story.told()
+
+
+def test_a_session_that_begins_afresh_is_given_the_task_again() -> None:
+    story = Story().started()
+    story.says("maya", "/loop stop")
+    story.tell(events.TurnBroke(**story.of_turn(), what="The turn was stopped.", stopped=True))
+    story.says("maya", "rather the other one")
+    [leg] = story.of(effects.RunLeg)
+    assert leg.resume is False
+    assert leg.prompt.index('<task by="Maya">\nfix the flaky test\n</task>') < leg.prompt.index(
+        "rather the other"
+    )
+
+
+def test_a_session_that_goes_on_is_not_given_the_task_again() -> None:
+    story = Story().started()
+    story.results("Fixed.")
+    story.taken()
+    story.says("maya", "thanks, and now the docs")
+    [leg] = story.of(effects.RunLeg)
+    assert leg.resume is True
+    assert "<task" not in leg.prompt
