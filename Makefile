@@ -32,7 +32,7 @@ bench: bootstrap ## medians, and ratios to a bare floor measured in the same run
 
 soak: bootstrap ## the crash and scenario tests again and again for MINUTES=30
 	@end=$$((SECONDS + 60 * $(MINUTES))); round=0; while [ $$SECONDS -lt $$end ]; do round=$$((round + 1)); echo "soak: round $$round"; \
-		$(BIN)/pytest -q -n 2 --dist worksteal -m "not bench" tests/crash tests/scenarios $(ARGS) || exit 1; done
+		CRASH_SEED=$$round CRASH_KILLS=10 $(BIN)/pytest -q -n 2 --dist worksteal -m "not bench" tests/crash tests/scenarios $(ARGS) || exit 1; done
 
 clean: ## take away what the targets made here (not the home directory)
 	rm -rf .venv .tools .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist *.egg-info

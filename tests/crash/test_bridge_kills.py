@@ -13,20 +13,17 @@ import pytest
 
 from tests.crash.kills import trial
 
-SEED, KILLS = int(os.environ.get("CRASH_SEED", "1")), int(os.environ.get("CRASH_KILLS", "3"))
-PAIRS = [
-    ("stored", "starting"),
-    ("cloning", "asked"),
-    ("prepared", "decided"),
-    ("called", "result"),
-    ("waiting", "taking"),
-    ("pressed", "landed"),
-    ("running", "edited"),
-    ("answered",),
+SEED, KILLS = int(os.environ.get("CRASH_SEED", "1")), int(os.environ.get("CRASH_KILLS", "1"))
+STORIES = [
+    ("stored", "starting", "asked"),
+    ("cloning", "called", "result"),
+    ("prepared", "waiting", "taking"),
+    ("pressed", "running", "landed"),
+    ("decided", "edited", "answered"),
 ]
 
 
-@pytest.mark.parametrize("points", PAIRS, ids=["-".join(pair) for pair in PAIRS])
+@pytest.mark.parametrize("points", STORIES, ids=["-".join(points) for points in STORIES])
 async def test_a_killed_bridge_comes_to_the_same_end(points: tuple[str, ...]) -> None:
     async with trial() as story:
         await story.begin()

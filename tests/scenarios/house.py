@@ -75,6 +75,11 @@ say = "Done, and I heard: {1}"
 
 [[rule]]
 when.after = 0
+when.user = '<said by="[^"]*">\n\s*remember: (\w+)'
+say = "I will remember {1}."
+
+[[rule]]
+when.after = 0
 when.task = '(?m)\bboth: (.+) and: (.+)$'
 say = "Two at once."
 tools = [{ name = "Bash", input = { command = "{1}" } }, { name = "Bash", input = { command = "{2}" } }]
@@ -103,6 +108,10 @@ say = "I will remember {1}."
 
 [[rule]]
 when.results = '(?s)(.*)'
+say = "Done:\n\n{1}"
+
+[[rule]] # the result of a call that was put away comes with words of the CLI's own
+when.everything = '(?s).*\n(\[(?:result|error) Bash\] .*)'
 say = "Done:\n\n{1}"
 
 [[rule]]

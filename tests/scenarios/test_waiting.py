@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 
 from tests.scenarios.house import Talk, house, until
 
@@ -44,9 +45,9 @@ async def test_a_stop_and_a_start_leave_the_ask_with_its_old_button() -> None:
         assert await daemon.stop() == 0
         assert home.boxed() == []
         assert not daemon.complaints(), daemon.said
-        with sqlite3.connect(home.database) as database:
-            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert not os.path.exists(f"{home.database}-wal"), "the database was not closed"
+        with closing(sqlite3.connect(home.database)) as database:
+            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         await daemon.start()
         await talk.sees("The ask above still waits; its buttons work.")
         await talk.presses(ask, "Allow once")
