@@ -49,6 +49,8 @@ class Watchdog:
 
 def _look(allowed: dict[Path, int]) -> list[Overrun]:
     lives = {launcher: life for launcher in allowed if (life := process.life_of(launcher)) is not None}
+    if not lives:
+        return []  # summing up reads every process of the machine
     try:
         held = limits.usage([life.init for life in lives.values()])
         overruns = []

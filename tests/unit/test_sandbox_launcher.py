@@ -35,6 +35,9 @@ def test_it_says_the_whole_box(home: Path) -> None:
     assert b"\0\xff'\"" in said["data"]
     assert ("--setenv", "A", "ü\n") in said["options"]
     assert said["command"][-1] == "/opt/claude"
+    assert f"        ({str(home)!r}, 'loops/1/home'),\n" in script, (
+        "a person finds each bind on a line of its own"
+    )
 
 
 def test_links_above_the_home_are_trusted_and_none_below(home: Path) -> None:

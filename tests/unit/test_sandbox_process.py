@@ -101,6 +101,22 @@ async def test_the_watchdog_kills_what_holds_too_much_and_nothing_else(
     assert seen.held >= 80 << 20
 
 
+async def test_the_watchdog_of_no_box_reads_no_process(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+
+    def usage(inits: list[int]) -> dict[int, limits.Usage]:
+        looked.append(len(inits))
+        return {}
+
+    monkeypatch.setattr(limits, "usage", usage)
+    dog = watchdog.Watchdog(lambda overrun: asyncio.sleep(0), every=0.01)
+    dog.watch(home / "never", 1)
+    task = asyncio.create_task(dog.run())
+    await asyncio.sleep(0.2)
+    task.cancel()
+    assert looked == []
+
+
 def test_root_needs_a_service_user(home: Path) -> None:
     if os.geteuid() == 0:
         with pytest.raises(errors.Refused) as caught:
