@@ -1,6 +1,6 @@
 # Every target sets up what it needs (scripts/bootstrap) and is quick the second time. ARGS="…" goes to the program behind a target.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap demo run check test bench soak clean
+.PHONY: help bootstrap bootstrap-tests demo run check test bench soak clean
 SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
@@ -11,6 +11,9 @@ help: ## say what there is
 
 bootstrap: ## set up packages, the service user, uv and .venv (every target does)
 	@scripts/bootstrap
+
+bootstrap-tests:
+	@scripts/bootstrap tests
 
 demo: bootstrap ## the main job from start to end, offline, in under a minute
 	@$(BIN)/loopbridge demo $(ARGS)
@@ -24,13 +27,13 @@ check: bootstrap ## formatting, lint, types, arrows of import
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: bootstrap ## the tests; ARGS="-k policy" picks some
+test: bootstrap-tests ## the tests; ARGS="-k policy" picks some
 	$(BIN)/pytest -n 2 --dist worksteal -m "not bench" $(ARGS)
 
-bench: bootstrap ## medians, and ratios to a bare floor measured in the same run
+bench: bootstrap-tests ## medians, and ratios to a bare floor measured in the same run
 	$(BIN)/python -m tests.bench $(ARGS)
 
-soak: bootstrap ## the crash and scenario tests again and again for MINUTES=30
+soak: bootstrap-tests ## the crash and scenario tests again and again for MINUTES=30
 	@end=$$((SECONDS + 60 * $(MINUTES))); round=0; while [ $$SECONDS -lt $$end ]; do round=$$((round + 1)); echo "soak: round $$round"; \
 		CRASH_SEED=$$round CRASH_KILLS=10 $(BIN)/pytest -q -n 2 --dist worksteal -m "not bench" tests/crash tests/scenarios $(ARGS) || exit 1; done
 
