@@ -1,4 +1,4 @@
-"""Slack for the chat checks. Owns: SlackRig, TrueClock, Memory. Effects: a far side on loopback, and people in it."""
+"""Slack for the chat checks. Owns: SlackRig, TrueClock, Memory, until. Effects: a far side on loopback, and people in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -21,11 +21,16 @@ from core.events import Event
 from core.ids import IdentityKey, ThreadKey
 from core.message import Message
 from core.testing.chat_rig import Seen, Sent
-from tests.far_sides.slack import Slack, Times
+from tests.far_sides.slack import Slack, Times, posting
 
 PEOPLE = {"maya": "Maya", "ravi": "Ravi"}
 BOT = "ci"
 CHANNEL = "general"
+GARBAGE = (
+    b"", b"not json", b"[]", b"null", b"{}", b"\xff\xfe", b'{"type": "surprise"}', b"payload=%7B", b"payload=[]", b"command=/loop",
+    b'{"type": "event_callback", "event": {"type": "message"}}', b'{"type": "event_callback", "event": 7}',
+    b'{"type": "block_actions", "actions": [7]}', b'{"type": "view_submission", "view": {"callback_id": "loop_answer"}}',
+)  # fmt: skip
 DYING = """
 import asyncio, json, os, signal, sys
 from adapters.chat.local import encoding
@@ -63,6 +68,13 @@ class Memory:
 
     async def recall(self, key: str) -> str | None:
         return self.kept.get(key)
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Wait until something holds. Raises TimeoutError."""
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - the far side has no event for it
+            await asyncio.sleep(0.01)
 
 
 class SlackRig:
@@ -179,14 +191,14 @@ class SlackRig:
 
     async def fills_in(self, values: dict[str, str], *, who: str = "maya") -> Any:
         """Wait for a form and submit it."""
-        async with asyncio.timeout(5):
-            while True:
-                try:
-                    self.slack.view_of(who)
-                    break
-                except LookupError:
-                    await asyncio.sleep(0.01)
+        await until(lambda: self._has_form(who))
         return await self.slack.user_submits(who, values)
+
+    def _has_form(self, who: str) -> bool:
+        try:
+            return bool(self.slack.view_of(who))
+        except LookupError:
+            return False
 
     async def next_event(self) -> Event:
         return await asyncio.wait_for(self.events.get(), 10)
@@ -227,3 +239,7 @@ class SlackRig:
 
     async def send_garbage(self) -> None:
         await self.slack.send_raw()
+        for raw in GARBAGE if self._http else ():
+            signed = posting.signed(self.slack.team().app, raw)
+            status, _ = await self.slack.deliver(raw, {**signed, "Content-Type": "application/json"})
+            assert status in (200, 400, 500)

@@ -10,9 +10,9 @@ from core.testing import chat_contract
 from tests.contract.chat_slack_rig import SlackRig
 
 
-@pytest.fixture
-async def rig() -> AsyncIterator[SlackRig]:
-    async with SlackRig() as rig:
+@pytest.fixture(params=["socket", "http"])
+async def rig(request: pytest.FixtureRequest) -> AsyncIterator[SlackRig]:
+    async with SlackRig(http=request.param == "http") as rig:
         yield rig
 
 

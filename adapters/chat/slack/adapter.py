@@ -172,11 +172,16 @@ class SlackChat:
                 await marks.write()
 
     async def _hold(self, gate: Gate, hearing: Hearing, seen: dict[str, Seen]) -> None:
-        def connected(address: tuple[str, int] = ("", 0)) -> None:
-            self.address = address
-            hearing.lag()
-            self._spawn("backlog", self._catch_up(hearing, seen))
+        def connected(away: float) -> None:
+            # A short absence needs no look back: Slack tells what was not acked again.
+            if away > GAP:
+                hearing.lag()
+                self._spawn("backlog", self._catch_up(hearing, seen))
             self.listening.set()
+
+        def opened(address: tuple[str, int]) -> None:
+            self.address = address
+            connected(float("inf"))
 
         if self._listen_on is not None:
             host, port = self._listen_on
@@ -186,7 +191,7 @@ class SlackChat:
                 secret=self._signing_secret,
                 clock=self._clock,
                 take=gate.from_http,
-                opened=connected,
+                opened=opened,
             )
             await door.run()
         elif self._app is not None and self._session is not None:

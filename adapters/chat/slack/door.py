@@ -98,7 +98,7 @@ class Door:
         answer = task.result() if done and not task.cancelled() and task.exception() is None else None
         if answer is None or answer.status != 200:
             self._used.pop(request.headers.get("X-Slack-Signature", ""), None)
-            return web.Response(status=503)
+            return web.Response(status=503 if answer is None else answer.status)
         content = (answer.headers.get("content-type") or ["text/plain"])[0].partition(";")[0]
         return web.Response(status=answer.status, text=answer.body, content_type=content)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
@@ -23,7 +23,7 @@ from adapters.chat.slack.payload import Json
 from core.errors import Unavailable
 
 log = logging.getLogger(__name__)
-NOT_NOW = 503
+NOT_NOW, UNREADABLE = 503, 400
 
 
 class Gate:
@@ -65,11 +65,22 @@ class Gate:
 
     async def from_socket(self, payload: Json) -> tuple[bool, Json]:
         """Take a Socket Mode delivery; return whether it may be acked, and what the ack carries."""
-        answer = await self._app.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=dict(payload)))
+        answer = await self._dispatch(mode="socket_mode", body=dict(payload))
+        if answer.status == UNREADABLE:
+            return True, {}  # it would read the same every time
         body = json.loads(answer.body) if answer.status == 200 and answer.body.startswith("{") else {}
         return answer.status == 200, body
 
     async def from_http(self, body: str, headers: Mapping[str, str]) -> BoltResponse:
         """Take a signed request."""
-        lowered: dict[str, str | Sequence[str]] = {name.lower(): value for name, value in headers.items()}
-        return await self._app.async_dispatch(AsyncBoltRequest(body=body, headers=lowered))
+        return await self._dispatch(
+            body=body, headers={name.lower(): value for name, value in headers.items()}
+        )
+
+    async def _dispatch(self, **given: Any) -> BoltResponse:
+        try:
+            request = AsyncBoltRequest(**given)
+        except (ValueError, TypeError, AttributeError, KeyError, IndexError) as exc:
+            log.warning("chat.slack.unreadable", extra={"why": type(exc).__name__})
+            return BoltResponse(status=UNREADABLE, body="")
+        return await self._app.async_dispatch(request)

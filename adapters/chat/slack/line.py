@@ -31,7 +31,7 @@ KINDS = frozenset({"events_api", "slash_commands", "interactive"})
 
 
 class Line:
-    """The app's one connection. `connected` is called with each that stands, before its deliveries are taken."""
+    """The app's one connection. `connected` hears of each that stands, with the seconds since the last one ended."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Line:
         clock: Clock,
         ping_every: float,
         take: Take,
-        connected: Callable[[], None],
+        connected: Callable[[float], None],
     ) -> None:
         self._api = api
         self._session = session
@@ -49,6 +49,8 @@ class Line:
         self._ping_every = ping_every
         self._take = take
         self._connected = connected
+        self._stands = False
+        self._left = float("-inf")  # when the last line that stood ended
         self._takers: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -94,6 +96,8 @@ class Line:
         try:
             return await self._read(line)
         finally:
+            if self._stands:
+                self._stands, self._left = False, self._clock.monotonic()
             await line.close()
 
     async def _read(self, line: aiohttp.ClientWebSocketResponse) -> bool:
@@ -112,8 +116,8 @@ class Line:
             said = _decoded(frame.data)
             match said.get("type"):
                 case "hello" if not greeted:
-                    greeted = True
-                    self._connected()
+                    greeted = self._stands = True
+                    self._connected(self._clock.monotonic() - self._left)
                 case "disconnect":
                     log.info("chat.slack.asked_to_leave", extra={"why": text(said, "reason")})
                     if text(said, "reason") != "warning":

@@ -102,16 +102,13 @@ def _tabled(lines: list[str], at: int) -> tuple[int, list[str]] | None:
 
 def _aligned(rows: list[str]) -> list[str]:
     cells = [[cell.strip() for cell in row.strip().strip("|").split("|")] for row in rows]
-    columns = max(len(row) for row in cells)
-    widths = [
-        max((len(row[place]) for row in (*cells[:1], *cells[2:]) if place < len(row)), default=3)
-        for place in range(columns)
-    ]
-    cells[1] = ["-" * max(3, width) for width in widths]
-    return [
-        "| " + " | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)) + " |"
-        for row in cells
-    ]
+    if len({len(row) for row in cells}) > 1:
+        return rows
+    written = [cells[0], *cells[2:]]
+    widths = [max(3, *(len(row[place]) for row in written)) for place in range(len(cells[0]))]
+    cells[1] = ["-" * width for width in widths]
+    padded = ([f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)] for row in cells)
+    return [f"| {' | '.join(row)} |" for row in padded]
 
 
 def spans(text: str) -> list[Span]:

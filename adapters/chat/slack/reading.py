@@ -131,7 +131,12 @@ class _Reader:
             case "image" | "video":
                 return self._object(table(block, "title")) or text(block, "alt_text")
             case "table":
-                return "\n".join(self._row(row) for row in block.get("rows") or [] if isinstance(row, list))
+                lines = block.get("rows")
+                return (
+                    "\n".join(self._row(line) for line in lines if isinstance(line, list))
+                    if isinstance(lines, list)
+                    else ""
+                )
             case _:
                 return ""
 

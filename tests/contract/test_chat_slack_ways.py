@@ -1,0 +1,280 @@
+"""How people start loops in Slack and what the bridge reads of what they say. Effects: a far side on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from adapters.chat.slack import names
+from adapters.chat.slack.forms import START
+from core import commands, events, message
+from core.ids import Token
+from core.message import Message
+from core.testing.chat_rig import opened, taken
+from tests.contract.chat_slack_rig import SlackRig, until
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[SlackRig]:
+    async with SlackRig() as rig:
+        yield rig
+
+
+# ── the slash command ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_command_opens_a_thread_that_everybody_sees(rig: SlackRig) -> None:
+    answer = await rig.slack.user_slash("maya", "general", "/loop --repo app fix the *login* test")
+    assert answer.acked
+    event = await taken(rig, events.Posted)
+    assert event.text == "/loop --repo app fix the *login* test"
+    assert (event.author.identity, event.author.name, event.author.bot) == (
+        rig.identity("maya"),
+        "maya",
+        False,
+    )
+    (root,) = rig.slack.transcript("general")
+    assert root.text == "maya started a loop\n--repo app fix the *login* test"
+    assert (event.message, names.place(event.lane).root) == (root.ts, root.ts)
+    await rig.adapter.post(event.lane, message.text("on it"), key="card")
+    assert [line.text for line in rig.slack.transcript("general", root.ts)][1:] == ["on it"]
+    past = await rig.adapter.history(event.lane, upto=event.message, limit=10)
+    assert [(each.text, each.author.identity) for each in past.messages] == [
+        (event.text, rig.identity("maya"))
+    ]
+    await rig.user_posts("and the other one", thread=event.lane)
+    assert (await taken(rig, events.Posted)).lane == event.lane
+
+
+async def test_a_command_outlives_the_process_that_took_it(rig: SlackRig) -> None:
+    rig.slack.faults.fail("chat.postMessage", times=2)
+    assert (await rig.slack.user_slash("maya", "general", "/loop fix it")).acked
+    await rig.close()
+    assert rig.slack.transcript("general") == []
+    rig.slack.faults.clear()
+    await rig.open()
+    assert (await taken(rig, events.Posted)).text == "/loop fix it"
+    assert len(rig.slack.transcript("general")) == 1
+
+
+async def test_a_command_whose_root_was_posted_is_not_posted_again(rig: SlackRig) -> None:
+    rig.slack.faults.fail("chat.postMessage", status="reset_after_commit")
+    assert (await rig.slack.user_slash("maya", "general", "/loop fix it")).acked
+    assert (await taken(rig, events.Posted)).text == "/loop fix it"
+    assert len(rig.slack.transcript("general")) == 1
+
+
+async def test_a_command_where_the_bridge_is_not(rig: SlackRig) -> None:
+    rig.slack.channel("elsewhere", bot=False)
+    await rig.slack.user_slash("maya", "elsewhere", "/loop fix it")
+    await until(lambda: rig.slack.transcript("elsewhere", who="maya"))
+    said = rig.slack.transcript("elsewhere", who="maya")
+    assert (said[0].to, "Invite me" in said[0].text, "/loop fix it" in said[0].text) == ("maya", True, True)
+    assert rig.events.empty()
+
+
+async def test_a_command_that_starts_nothing_opens_nothing(rig: SlackRig) -> None:
+    assert (await rig.slack.user_slash("maya", "general", "/loop list")).acked
+    event = await taken(rig, events.Posted)
+    assert event.text == "/loop list"
+    await rig.adapter.react(event.lane, event.message, "👀")
+    await rig.adapter.whisper(event.lane, event.author.identity, message.text("no loops"), key="w")
+    assert [(line.text, line.to) for line in rig.slack.transcript("general")] == [("no loops", "maya")]
+    await rig.adapter.post(event.lane, message.text("for all"), key="p")
+    assert [line.text for line in rig.slack.transcript("general", who="ravi")] == ["for all"]
+    assert (await rig.adapter.history(event.lane, upto=event.message, limit=5)).messages == ()
+
+
+async def test_a_command_that_cannot_be_written_down_is_not_acked(rig: SlackRig) -> None:
+    rig.fails = 1
+    assert not (await rig.slack.user_slash("maya", "general", "/loop list")).acked
+
+
+# ── in a thread ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("order", [1, 2])
+async def test_a_mention_is_one_event(rig: SlackRig, order: int) -> None:
+    sent = await opened(rig)
+    if order == 2:
+        rig.slack.faults.reorder(2)
+    await rig.user_posts("@loop: fix it, @ravi knows", thread=sent.thread)
+    event = await taken(rig, events.Posted)
+    assert (event.addressed, event.text, event.mentions) == (
+        True,
+        "fix it, @ravi knows",
+        (rig.identity("ravi"),),
+    )
+    await rig.slack.settled()
+    assert rig.events.empty()
+
+
+async def test_an_edit_that_keeps_the_mention_starts_nothing(rig: SlackRig) -> None:
+    sent = await rig.user_posts("@loop fix it")
+    await taken(rig, events.Posted)
+    await rig.user_edits(sent, "@loop fix it, please")
+    assert (await taken(rig, events.Edited)).text == "fix it, please"
+    await rig.slack.settled()
+    assert rig.events.empty()
+
+
+async def test_a_direct_message_is_for_the_bridge(rig: SlackRig) -> None:
+    await rig.slack.user_posts("maya", rig.slack.dm("maya"), "what is going on?")
+    event = await taken(rig, events.Posted)
+    assert (event.addressed, event.text) == (True, "what is going on?")
+
+
+async def test_a_reaction_starts_a_loop_once(rig: SlackRig) -> None:
+    sent = await opened(rig, "stop the flaky test")
+    for added in (True, False, True):
+        await rig.slack.user_reacts("ravi", sent.message, "🔁", added=added)
+        await rig.slack.settled()
+    first, again = await taken(rig, events.Posted), await taken(rig, events.Posted)
+    assert first.dedup == again.dedup
+    assert (first.lane, first.author.identity) == (sent.thread, rig.identity("ravi"))
+    command = commands.parse(commands.spoken(first.text) or "")
+    assert (command.word, command.rest) == ("start", "stop the flaky test")
+    await rig.adapter.react(first.lane, first.message, "👀")
+    assert "👀" in rig.slack.transcript("general", sent.message)[0].reactions
+    past = await rig.adapter.history(first.lane, upto=first.message, limit=5)
+    assert [each.text for each in past.messages] == ["stop the flaky test"]
+
+
+async def test_a_reaction_on_the_bridges_words_starts_nothing(rig: SlackRig) -> None:
+    sent = await opened(rig)
+    posted = await rig.adapter.post(sent.thread, message.text("done"), key="a")
+    await rig.slack.user_reacts("ravi", posted, "🔁")
+    await rig.slack.user_reacts("ravi", sent.message, "👍")
+    await rig.slack.settled()
+    assert rig.events.empty()
+
+
+async def test_the_shortcut_opens_a_form(rig: SlackRig) -> None:
+    sent = await opened(rig)
+    later = await rig.user_posts("more of it", thread=sent.thread)
+    await taken(rig, events.Posted)
+    assert (await rig.slack.user_shortcut("ravi", START, on=sent.message)).acked
+    given = {"task": "fix it\n--verbose is fine", "repo": "app", "budget": "a lot", "messages": "all"}
+    assert "budget" in (await rig.fills_in(given, who="ravi")).payload["errors"]
+    assert rig.events.empty()
+    assert (await rig.fills_in({**given, "budget": "$5"}, who="ravi")).acked
+    event = await taken(rig, events.Posted)
+    assert (event.lane, event.author.identity) == (sent.thread, rig.identity("ravi"))
+    command = commands.parse(commands.spoken(event.text) or "")
+    assert (command.options.repo, command.options.budget_usd) == ("app", 5.0)
+    past = await rig.adapter.history(event.lane, upto=event.message, limit=5)
+    assert [each.message for each in past.messages] == [sent.message, later.message]
+    await rig.user_posts("and more", thread=sent.thread)
+    assert (await taken(rig, events.Posted)).text == "and more"
+
+
+async def test_the_shortcut_where_the_bridge_is_not(rig: SlackRig) -> None:
+    rig.slack.channel("elsewhere", bot=False)
+    posted = await rig.slack.user_posts("maya", "elsewhere", "hello")
+    assert (await rig.slack.user_shortcut("maya", START, on=posted)).acked
+    await until(lambda: rig.slack.called("views.open"))
+    assert "Invite me" in str(rig.slack.view_of("maya").body["blocks"])
+
+
+async def test_a_form_opens_with_its_draft_after_a_restart(rig: SlackRig) -> None:
+    sent = await opened(rig)
+    button = message.Button(
+        label="Edit", token=Token("d" * 32), wants_text="What instead?", draft="make test\nmake lint"
+    )
+    card = await rig.adapter.post(
+        sent.thread, Message(blocks=(message.Buttons(buttons=(button,)),)), key="ask"
+    )
+    await rig.reconnect()
+    assert (await rig.slack.user_presses("ravi", card, "Edit")).acked
+    assert (await rig.fills_in({}, who="ravi")).acked
+    pressed = await taken(rig, events.Pressed)
+    assert (pressed.token, pressed.text, pressed.card) == ("d" * 32, "make test\nmake lint", card)
+    assert pressed.author.identity == rig.identity("ravi")
+
+
+async def test_a_button_of_a_long_message_speaks_for_its_first_part(rig: SlackRig) -> None:
+    sent = await opened(rig)
+    row = message.Buttons(buttons=(message.Button(label="Diff", token=Token("d" * 32)),))
+    long = Message(blocks=(message.Text(text="a line of the answer\n" * 900), row))
+    posted = await rig.adapter.post(sent.thread, long, key="answer")
+    last = rig.slack.transcript("general", sent.message)[-1]
+    assert last.ts != posted
+    await rig.user_presses(sent.thread, last.ts, "Diff")
+    assert (await taken(rig, events.Pressed)).card == posted
+
+
+# ── what others say ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_alerts_are_read_whole(rig: SlackRig) -> None:
+    attachment = {
+        "pretext": "Alert", "title": "p99 is high", "title_link": "https://grafana.example/d/1", "text": "checkout &gt; 2 s",
+        "fields": [{"title": "Region", "value": "eu-1"}], "from_url": "https://grafana.example/d/1",
+    }  # fmt: skip
+    await rig.slack.bot_posts("ci", "general", "fallback", attachments=[attachment], classic=True)
+    event = await taken(rig, events.Posted)
+    assert event.author.bot
+    for words in (
+        "fallback",
+        "Alert",
+        "p99 is high https://grafana.example/d/1",
+        "checkout > 2 s",
+        "Region: eu-1",
+    ):
+        assert words in event.text
+    blocks: list[dict[str, Any]] = [
+        {"type": "header", "text": {"type": "plain_text", "text": "Build 8123 failed"}},
+        {"type": "section", "text": {"type": "mrkdwn", "text": "*tests* in <https://ci.example/8123|the log> for <@U0NOBODY>"}},
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": "main &amp; release"}]},
+    ]  # fmt: skip
+    await rig.slack.bot_posts("ci", "general", "Build", blocks=blocks)
+    event = await taken(rig, events.Posted)
+    assert event.text == (
+        "Build 8123 failed\n*tests* in the log (https://ci.example/8123) for @U0NOBODY\nmain & release"
+    )
+
+
+async def test_a_preview_is_no_edit(rig: SlackRig) -> None:
+    sent = await opened(rig, "see https://example.com/")
+    await rig.slack.slack_unfurls(sent.message)
+    await rig.user_posts("next", thread=sent.thread)
+    assert (await taken(rig, events.Posted)).text == "next"
+
+
+async def test_a_deleted_root_is_deleted(rig: SlackRig) -> None:
+    sent = await opened(rig)
+    await rig.user_posts("a reply", thread=sent.thread)
+    await taken(rig, events.Posted)
+    await rig.user_deletes(sent)
+    deleted = await taken(rig, events.Deleted)
+    assert (deleted.lane, deleted.message) == (sent.thread, sent.message)
+
+
+async def test_a_permalink_is_slacks_own(rig: SlackRig) -> None:
+    sent = await opened(rig)
+    reply = await rig.user_posts("a reply", thread=sent.thread)
+    event = await taken(rig, events.Posted)
+    place = names.place(sent.thread)
+    home = rig.adapter._workspaces[place.team]
+    for ts, link in ((reply.message, event.permalink), (sent.message, "")):
+        answer = await home.api.call("chat.getPermalink", channel=place.channel, message_ts=ts)
+        assert link in ("", answer["permalink"])
+
+
+async def test_other_workspaces_are_kept_apart(rig: SlackRig) -> None:
+    await rig.close()
+    other = rig.slack.team("globex")
+    rig.slack.user("maya", team=other, name="Maya of Globex")
+    await rig.open()
+    await rig.slack.user_posts("maya", "general", "hello there", team=other)
+    event = await taken(rig, events.Posted)
+    assert event.lane.startswith(f"slack:{other.id}/")
+    assert event.author.identity != rig.identity("maya")
+    await rig.adapter.post(event.lane, message.text("hello"), key="k")
+    root = names.place(event.lane).root
+    assert [line.text for line in rig.slack.transcript("general", root, team=other)] == [
+        "hello there",
+        "hello",
+    ]
