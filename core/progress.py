@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import posixpath
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -99,5 +98,4 @@ def _words(call: Call, workdir: str) -> str:
 
 def _file(given: dict[str, object], workdir: str) -> str:
     name = str(given.get("file_path") or given.get("notebook_path") or given.get("path") or "a file")
-    inside = posixpath.relpath(name, workdir) if name.startswith(workdir + "/") else name
-    return wording.code(inside, 80)
+    return wording.code(name.removeprefix(workdir + "/"), 80)

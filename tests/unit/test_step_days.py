@@ -83,3 +83,9 @@ def test_a_session_that_goes_on_is_not_given_the_task_again() -> None:
     [leg] = story.of(effects.RunLeg)
     assert leg.resume is True
     assert "<task" not in leg.prompt
+
+
+async def test_telling_a_file_asks_the_machine_nothing() -> None:
+    story = Story().started()
+    story.calls("Edit", file_path="/loop/workdir/app/x.py")
+    assert "Editing `app/x.py`" in story.told()
