@@ -48,4 +48,6 @@ def _next(settings: Settings, home: Home) -> Iterator[str]:
         yield f"name a repository: [repos.NAME] with its url in {home.config}"
     yield f"see that everything works:  {program} doctor"
     yield f"talk to it:                 {program} chat   and write  /loop --repo NAME what is to be done"
+    if not (settings.slack.wanted or settings.matrix.wanted or settings.discord.wanted):
+        yield f"bring it into your chat:    {program} init slack  (or matrix, or discord)"
     yield f"keep it running for others: {program} run"

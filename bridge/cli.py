@@ -11,6 +11,7 @@ import inspect
 import os
 import sys
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
 
 FAILED, REFUSED, CONFIG, INTERRUPTED = 1, 77, 78, 130
 
+
+class Platform(StrEnum):
+    """The chats that have to be set up."""
+
+    SLACK = "slack"
+    MATRIX = "matrix"
+    DISCORD = "discord"
+
+
 app = typer.Typer(
     name="loopbridge",
     help="Runs a team's AI work from the chat it already lives in.",
@@ -35,9 +45,16 @@ app = typer.Typer(
 
 
 @app.command()
-def init() -> None:
-    """Make the home directory (LOOPBRIDGE_HOME, else ~/.loopbridge) and say what to do next."""
-    _needs("bridge.checklist").show(_settings())
+def init(
+    chat: Annotated[Platform | None, typer.Argument(help="Set up this chat.", show_default=False)] = None,
+) -> None:
+    """Make the home directory (LOOPBRIDGE_HOME, else ~/.loopbridge) and say what to do next; or set up a chat."""
+    if chat is None:
+        _needs("bridge.checklist").show(_settings())
+        return
+    settings = _settings()
+    _hush()
+    _perform(_needs("bridge.setups").main(settings, chat.value))
 
 
 @app.command()
@@ -45,6 +62,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")] = False,
 ) -> None:
     """Try everything the bridge needs by doing it; say what is wrong and what mends it."""
+    _hush()
     if not asyncio.run(_needs("bridge.doctor").main(os.environ, as_json=as_json)):
         raise typer.Exit(FAILED)
 
@@ -128,6 +146,11 @@ def _ready() -> Settings:
 def _set_up_logging(settings: Settings) -> None:
     secrets = _needs("config.settings").secrets(settings)
     _needs("bridge.logs").configure(settings.logs.level, settings.logs.format, secrets=secrets)
+
+
+def _hush() -> None:
+    """Keep log lines out of a command that says everything itself."""
+    _needs("bridge.logs").configure("critical", "console")
 
 
 def _perform(work: Any) -> None:

@@ -1,4 +1,4 @@
-"""`loopbridge doctor`. Owns: main, examine, limited. Imports: bridge, config, core, rich. Effects: runs every check, prints.
+"""`loopbridge doctor`. Owns: main, examine, limited, show. Imports: bridge, config, core, rich. Effects: runs every check, prints.
 
 Each check runs under a time limit and apart from the others: what one finds, or how it ends, stops no other.
 """
@@ -34,7 +34,7 @@ async def main(environ: Mapping[str, str], *, as_json: bool) -> bool:
         out = Console(soft_wrap=True, highlight=False, markup=False, emoji=False, no_color=True)
         out.print(json.dumps({"ok": well, "findings": lines}, ensure_ascii=False, indent=2))
     else:
-        _print(found)
+        show(found)
     return well
 
 
@@ -93,7 +93,8 @@ async def limited(
     return [Finding(name=name, ok=False, detail=detail, remedy=remedy)]
 
 
-def _print(found: Sequence[Finding]) -> None:
+def show(found: Sequence[Finding]) -> None:
+    """Print findings as lines for people."""
     out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     width = max(len(finding.name) for finding in found)
     for finding in found:

@@ -40,6 +40,10 @@ def test_the_commands() -> None:
     assert listed == list(OFFERED)
 
 
+def test_the_chats_that_init_sets_up() -> None:
+    assert re.findall(r"(\w+)\|(\w+)\|(\w+)", said("init")) == [("slack", "matrix", "discord")]
+
+
 def test_the_options_of_each() -> None:
     for command, options in OFFERED.items():
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", said(command))) - {"--help"} == options, command
