@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -24,20 +25,27 @@ async def check(settings: Settings, origin: Path) -> list[Check]:
     sandbox = Bubblewrap(
         user=ServiceUser.named(settings.sandbox.user) if os.geteuid() == 0 else None, state=settings.home
     )
-    with tempfile.TemporaryDirectory(prefix="loopbridge-check-") as place:
-        git = SafeGit(globals_at=Path(place) / "gitconfig")
-        refs = await git.ask(origin, "for-each-ref", "--format=%(objectname) %(refname)")
-        found = BRANCH.search(refs)
-        if found is None:
-            return [("the branch exists in the origin", False, refs.strip())]
-        branch = found.group(1)
-        subject = (await git.ask(origin, "log", "-1", "--format=%s", branch, "--")).strip()
-        bundle = (await git.run(origin, "bundle", "create", "-q", "-", "--branches")).out
-        return [
-            ("the branch exists in the origin", True, f"{branch}: {subject}"),
-            await _tests(sandbox, bundle, branch, Path(place) / "branch", should_pass=True),
-            await _tests(sandbox, bundle, "main", Path(place) / "main", should_pass=False),
-        ]
+    place = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="loopbridge-check-"))
+    try:
+        return await _checks(sandbox, origin, place)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+
+
+async def _checks(sandbox: Bubblewrap, origin: Path, place: Path) -> list[Check]:
+    git = SafeGit(globals_at=place / "gitconfig")
+    refs = await git.ask(origin, "for-each-ref", "--format=%(objectname) %(refname)")
+    found = BRANCH.search(refs)
+    if found is None:
+        return [("the branch exists in the origin", False, refs.strip())]
+    branch = found.group(1)
+    subject = (await git.ask(origin, "log", "-1", "--format=%s", branch, "--")).strip()
+    bundle = (await git.run(origin, "bundle", "create", "-q", "-", "--branches")).out
+    return [
+        ("the branch exists in the origin", True, f"{branch}: {subject}"),
+        await _tests(sandbox, bundle, branch, place / "branch", should_pass=True),
+        await _tests(sandbox, bundle, "main", place / "main", should_pass=False),
+    ]
 
 
 async def _tests(sandbox: Bubblewrap, bundle: bytes, branch: str, tree: Path, *, should_pass: bool) -> Check:
