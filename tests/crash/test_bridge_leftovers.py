@@ -17,7 +17,7 @@ async def test_an_event_that_was_stored_and_not_handled_is_taken_up_once() -> No
         left = events.Posted(
             lane=thread_key("local", "home", "general", str(talk.root)),
             at=clock.now(),
-            message="left-over",
+            message="1000000",
             author=events.Author(identity=identity_key("local", "home", "maya"), name="Maya"),
             text="/loop --repo demo run: sh -c 'echo ran | tee -a log'",
         )
@@ -29,5 +29,4 @@ async def test_an_event_that_was_stored_and_not_handled_is_taken_up_once() -> No
             await talk.answered("[result Bash] ran")
             assert talk.count("Back after") == 0, talk.transcript
             assert talk.count("could not be read") == 0, talk.transcript
-            assert "Context: 2 messages by 1 person." in talk.text(await talk.sees("· driver Maya"))
             assert (home.folder() / "workdir" / "log").read_text() == "ran\n"
