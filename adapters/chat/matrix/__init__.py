@@ -1,0 +1,1 @@
+"""Matrix, encrypted rooms included. `plugin.build` is the way in."""

@@ -1,0 +1,302 @@
+"""The homeserver, as the adapter uses it: the only network. Owns: Client, Synced. Imports: aiohttp, nio, core. Effects: HTTP, crypto store.
+
+Requests are made and read here; the library keeps what encryption needs (rooms, devices, sessions). Everything runs in the engine's
+thread. Errors: Unavailable and its branches when the same request may pass later, Refusal when it will not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import nio
+from nio.crypto import Olm, attachments
+
+from adapters.chat.matrix import faults, opening
+from core.errors import Rejected, Unavailable
+
+API = "/_matrix/client/v3"
+CRYPTO = "crypto.db"
+PAGE = 100  # events of a page; Synapse gives no more
+REQUEST = 30.0  # seconds an ordinary request may take
+FILTER = {
+    "presence": {"types": []},
+    "account_data": {"types": []},
+    "room": {
+        "ephemeral": {"types": []},
+        "account_data": {"types": []},
+        "timeline": {"limit": PAGE},
+    },
+}  # fmt: skip
+Raw = Mapping[str, Any]
+
+
+class Synced(NamedTuple):
+    """One answer of the sync: its token, its rooms as the server spelled them, and the sessions whose keys came with it."""
+
+    token: str
+    rooms: Raw
+    sessions: Sequence[str]
+
+
+class Client:
+    """One device of the bot's account."""
+
+    def __init__(self, homeserver: str, folder: Path) -> None:
+        self._homeserver = homeserver.rstrip("/")
+        self._folder = folder
+        self._nio: nio.AsyncClient | None = None
+        self.trusting = True  # whether devices their owners did not sign get keys too
+        self.user = self.device = ""
+        self.date = ""  # the server's clock, as its last answer told it
+
+    # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def begin(self) -> None:
+        """Make ready for requests that need no account."""
+        config = nio.AsyncClientConfig(
+            max_limit_exceeded=0, max_timeouts=0, request_timeout=int(REQUEST), store_name=CRYPTO
+        )
+        self._nio = nio.AsyncClient(self._homeserver, "", None, str(self._folder), config)
+
+    def restore(self, user: str, device: str, token: str) -> None:
+        """Act as this device from now on, with the crypto store of the folder (made when there is none)."""
+        self.user, self.device = user, device
+        with opening.store_errors(self._folder / CRYPTO):
+            self.nio.restore_login(user, device, token)
+        (self._folder / CRYPTO).chmod(0o600)
+
+    async def close(self) -> None:
+        """Let go of connections and of the crypto store (idempotent)."""
+        client, self._nio = self._nio, None
+        if client is not None:
+            await client.close()  # type: ignore[no-untyped-call]
+            if client.store is not None:
+                client.store.database.close()
+
+    @property
+    def nio(self) -> nio.AsyncClient:
+        """The library's client. Raises Unavailable when this one is closed."""
+        if self._nio is None:
+            raise Unavailable("the Matrix adapter is closed")
+        return self._nio
+
+    @property
+    def olm(self) -> Olm:
+        """The library's encryption."""
+        machine = self.nio.olm
+        if machine is None:
+            raise Unavailable("encryption is not ready yet")
+        return machine
+
+    # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Raw | None = None,
+        body: Raw | None = None,
+        timeout: float = REQUEST,
+    ) -> dict[str, Any]:
+        """Make a request and return its answer. Raises Refusal, RateLimited or Unavailable."""
+        data = None if body is None else json.dumps(body)
+        async with self._answer(method, path, query, data, timeout, "application/json") as answer:
+            try:
+                told = await answer.json(content_type=None)
+            except ValueError as exc:
+                raise Unavailable(
+                    f"the homeserver answered with something else than JSON ({answer.status})"
+                ) from exc
+            if answer.status >= 400:
+                raise faults.answer_error(
+                    answer.status, told if isinstance(told, dict) else {}, answer.headers
+                )
+            return told if isinstance(told, dict) else {}
+
+    @asynccontextmanager
+    async def _answer(
+        self, method: str, path: str, query: Raw | None, data: str | bytes | None, timeout: float, mime: str
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        headers = {"Content-Type": mime}
+        if self.nio.access_token:
+            headers["Authorization"] = f"Bearer {self.nio.access_token}"
+        asked = f"?{urlencode(query)}" if query else ""
+        with faults.network():
+            answer = await self.nio.send(
+                method,
+                path + asked,
+                data,
+                headers,
+                None,
+                aiohttp.ClientTimeout(total=timeout),
+            )
+            async with answer:
+                self.date = answer.headers.get("Date", "")
+                yield answer
+
+    async def sync(self, since: str, *, full: bool, wait: float) -> Synced:
+        """Ask what is new since a token, waiting at most `wait` seconds; `full` brings every room's whole state along."""
+        query = {"filter": json.dumps(FILTER), "timeout": int(wait * 1000), "set_presence": "offline"}
+        if since:
+            query["since"] = since
+        if full:
+            query["full_state"] = "true"
+        raw = await self.ask("GET", f"{API}/sync", query=query, timeout=wait + 120)
+        parsed = nio.SyncResponse.from_dict(raw)
+        if not isinstance(parsed, nio.SyncResponse):
+            raise Unavailable("the homeserver answered a sync with something that cannot be read")
+        with faults.network(), opening.store_errors(self._folder / CRYPTO):
+            await self.nio.receive_response(parsed)
+        sessions = [
+            event.session_id
+            for event in parsed.to_device_events
+            if isinstance(event, nio.RoomKeyEvent | nio.ForwardedRoomKeyEvent)
+        ]
+        return Synced(parsed.next_batch, raw.get("rooms") or {}, sessions)
+
+    async def upkeep(self) -> None:
+        """Upload, look up and claim keys where they are due; send what encryption has to tell other devices."""
+        client = self.nio
+        with faults.network(), opening.store_errors(self._folder / CRYPTO):
+            if client.should_upload_keys:
+                _well(await client.keys_upload())
+            if client.should_query_keys:
+                _well(await client.keys_query())
+            if client.should_claim_keys:
+                _well(await client.keys_claim(client.get_users_for_key_claiming()))
+            for answer in await client.send_to_device_messages():
+                _well(answer)
+
+    # ── rooms ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def encrypted(self, room: str) -> bool:
+        """Whether a room is encrypted."""
+        known = self.nio.rooms.get(room)
+        return bool(known and known.encrypted)
+
+    def name(self, room: str, user: str) -> str:
+        """Return what a person is called in a room, or the first part of their id."""
+        known = self.nio.rooms.get(room)
+        return (known.user_name(user) if known else None) or user[1:].partition(":")[0]
+
+    def members(self, room: str) -> frozenset[str]:
+        """Return who is in a room or invited there."""
+        known = self.nio.rooms.get(room)
+        return frozenset(known.users) | frozenset(known.invited_users) if known else frozenset()
+
+    async def send(self, room: str, kind: str, content: Raw, txn: str) -> str:
+        """Send an event, encrypted where the room is, under a transaction id; return the event's id."""
+        told = dict(content)
+        if kind != "m.reaction" and self.encrypted(room):
+            with faults.network(), opening.store_errors(self._folder / CRYPTO):
+                kind, told = await self._encrypt(room, kind, told)
+        path = f"{API}/rooms/{_q(room)}/send/{kind}/{_q(txn)}"
+        return str((await self.ask("PUT", path, body=told))["event_id"])
+
+    async def _encrypt(self, room: str, kind: str, content: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        client = self.nio
+        if not client.rooms[room].members_synced:
+            _well(await client.joined_members(room))
+        if client.should_query_keys:
+            _well(await client.keys_query())
+        if self.olm.should_share_group_session(room):
+            if sharing := client.sharing_session.get(room):
+                await sharing.wait()
+            else:
+                if not self.trusting:
+                    await opening.judge_devices(self, sorted(client.rooms[room].users))
+                _well(await client.share_group_session(room, ignore_unverified_devices=True))
+        sealed: tuple[str, dict[str, Any]] = client.encrypt(room, kind, content)
+        return sealed
+
+    async def redact(self, room: str, event: str, txn: str) -> None:
+        """Take an event away."""
+        await self.ask("PUT", f"{API}/rooms/{_q(room)}/redact/{_q(event)}/{_q(txn)}", body={})
+
+    async def event(self, room: str, event: str) -> dict[str, Any]:
+        """Return one event as the server has it."""
+        return await self.ask("GET", f"{API}/rooms/{_q(room)}/event/{_q(event)}")
+
+    async def thread(self, room: str, root: str) -> AsyncIterator[dict[str, Any]]:
+        """Return the events of a thread but its root, newest first, as the server has them."""
+        path = f"/_matrix/client/v1/rooms/{_q(room)}/relations/{_q(root)}/m.thread"
+        query: dict[str, Any] = {"dir": "b", "limit": PAGE}
+        while True:
+            page = await self.ask("GET", path, query=query)
+            for each in page.get("chunk") or ():
+                yield each
+            if not page.get("next_batch"):
+                return
+            query["from"] = page["next_batch"]
+
+    async def before(self, room: str, token: str, *, until: str) -> AsyncIterator[dict[str, Any]]:
+        """Return a room's events before one token and after another, newest first."""
+        query: dict[str, Any] = {"dir": "b", "limit": PAGE, "from": token}
+        if until:
+            query["to"] = until
+        while True:
+            page = await self.ask("GET", f"{API}/rooms/{_q(room)}/messages", query=query)
+            for each in page.get("chunk") or ():
+                yield each
+            if not page.get("end") or not page.get("chunk"):
+                return
+            query["from"] = page["end"]
+
+    def open(self, room: str, raw: Raw) -> dict[str, Any] | None:
+        """Return an event in clear, or None when it cannot be decrypted (yet), or not by whom it says it is from."""
+        return opening.opened(self.nio, room, raw)
+
+    async def request_key(self, room: str, raw: Raw) -> None:
+        """Ask the other devices for the key of an event; asking again for the same key does nothing."""
+        sealed = opening.sealed_event(room, raw)
+        if sealed is not None and sealed.session_id not in self.nio.outgoing_key_requests:
+            with faults.network():
+                _well(await self.nio.request_room_key(sealed))
+
+    # ── files ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def upload(self, name: str, mime: str, content: bytes, *, encrypt: bool) -> dict[str, Any]:
+        """Hand a file in; return what a message says of where it is (`url`, or `file` with its key)."""
+        keys: dict[str, Any] = {}
+        if encrypt:
+            content, keys = attachments.encrypt_attachment(content)
+            name, mime = "", "application/octet-stream"
+        query = {"filename": name} if name else None
+        async with self._answer("POST", "/_matrix/media/v3/upload", query, content, 300.0, mime) as answer:
+            told = await answer.json(content_type=None)
+            if answer.status >= 400:
+                raise faults.answer_error(answer.status, told, answer.headers)
+        return {"file": {**keys, "url": told["content_uri"]}} if encrypt else {"url": told["content_uri"]}
+
+    async def download(self, address: str, *, max_bytes: int) -> bytes:
+        """Return a file of the homeserver's media. Raises Rejected when it is larger than wanted or elsewhere."""
+        server, _, media = address.removeprefix("mxc://").partition("/")
+        if not address.startswith("mxc://") or not server or not media or "/" in media:
+            raise Rejected("the file is not in the homeserver's media")
+        path = f"/_matrix/client/v1/media/download/{_q(server)}/{_q(media)}"
+        async with self._answer("GET", path, None, None, 300.0, "application/json") as answer:
+            if answer.status >= 400:
+                raise faults.answer_error(answer.status, {}, answer.headers)
+            content = bytearray()
+            async for chunk in answer.content.iter_chunked(1 << 16):
+                content += chunk
+                if len(content) > max_bytes:
+                    raise Rejected(f"the file has more than the {max_bytes} bytes that are taken")
+        return bytes(content)
+
+
+def _well(answer: object) -> None:
+    """Raise what a reply of the library stands for, when it is an error."""
+    if isinstance(answer, nio.ErrorResponse):
+        raise faults.nio_error(answer)
+
+
+def _q(part: str) -> str:
+    return quote(part, safe="")

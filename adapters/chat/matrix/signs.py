@@ -1,0 +1,69 @@
+"""Buttons as reactions. Owns: sign_of, seeded, legend, plain_sign. Imports: core. Effects: none.
+
+Matrix has no buttons: a sign stands for each, named in a line under the message. An ask's signs are put on it so that one click decides;
+those of other cards are for whoever wants them, since each would be one more event in the room.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from core.message import Button, Buttons, Message
+
+SIGNS: Final[Mapping[str, str]] = {
+    "Allow once": "✅", "Allow for this loop": "♾️", "Deny": "❌", "Edit": "✏️",
+    "Stop": "🛑", "Context": "📎", "Details": "🔍", "Diff": "🧾", "Retry": "🔁", "Resume": "▶️", "Claim": "🙋",
+    "Promote": "🚀", "Merge": "✅", "Approve": "✅", "Reject": "❌", "Continue": "💬", "Refresh": "🔄", "Exclude": "➖",
+}  # fmt: skip
+_SPARE: Final = (*(f"{digit}\ufe0f\u20e3" for digit in "123456789"), "🔟")
+_HANDLE = re.compile(r"\bask ([0-9a-f]{3,32})\b")
+
+
+def plain_sign(sign: str) -> str:
+    """Return a sign as it is compared: clients differ in whether they ask for its colourful form."""
+    return sign.replace("\ufe0f", "")
+
+
+def buttons(message: Message) -> tuple[Button, ...]:
+    """Return a message's buttons in order."""
+    return tuple(button for block in message.blocks if isinstance(block, Buttons) for button in block.buttons)
+
+
+def assigned(message: Message) -> Mapping[str, Button]:
+    """Return a message's buttons by their signs, each sign once: what has no sign of its own gets a number."""
+    given: dict[str, Button] = {}
+    for place, button in enumerate(buttons(message)):
+        sign = SIGNS.get(button.label.rstrip("…. "), "")
+        if not sign or sign in given:
+            spare = [other for other in _SPARE[place:] + _SPARE if other not in given]
+            if not spare:
+                continue
+            sign = spare[0]
+        given[sign] = button
+    return given
+
+
+def is_ask(message: Message) -> bool:
+    """Whether a message waits for a decision."""
+    return any(button.style != "plain" for button in buttons(message))
+
+
+def seeded(message: Message) -> Sequence[str]:
+    """Return the signs to put on a message: those that decide, but none whose answer has to be written."""
+    if not is_ask(message):
+        return ()
+    return tuple(sign for sign, button in assigned(message).items() if not button.draft)
+
+
+def legend(message: Message, shown: str) -> str:
+    """Return the line that names a message's signs; `shown` is the message's text, which tells an ask's handle."""
+    told = " · ".join(f"{sign} {button.label.rstrip('…')}" for sign, button in assigned(message).items())
+    found = _HANDLE.search(shown)
+    if found and is_ask(message):
+        handle = found.group(1)
+        return f"{told} — react, or write `approve {handle}`, `deny {handle} because …`, `edit {handle} …`"
+    first = next((button.label.rstrip("…").lower() for button in buttons(message)), "")
+    typed = f", or write `!loop {first}`" if re.fullmatch("[a-z]+", first) and not is_ask(message) else ""
+    return f"{told} — react{typed}" if told else ""
