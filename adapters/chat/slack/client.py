@@ -23,7 +23,9 @@ from core.ports import Clock
 API_URL = "https://slack.com/api/"
 FILES = "https://files.slack.com"
 TIMEOUT = 20.0  # seconds of one request
+LONG = aiohttp.ClientTimeout(total=300.0)  # of a file's way
 SHORT = 2.5  # seconds of a pause that is waited out here
+PAUSES = 4  # in a row
 CHUNK = 1 << 16
 
 
@@ -61,16 +63,17 @@ class Api:
     async def call(self, method: str, *, paced: bool = True, **arguments: object) -> dict[str, Any]:
         """Call a method; arguments that are None stay out. Raises RateLimited, Unavailable or Rejected."""
         channel = arguments.get("channel")
-        while True:
+        for tried in range(PAUSES + 1):
             if paced:
                 await self.pace.turn(method, channel if isinstance(channel, str) else "")
             try:
                 return await self._once(method, arguments)
             except RateLimited as exc:
                 self.pace.block(method, exc.retry_after)
-                if exc.retry_after > SHORT:
+                if exc.retry_after > SHORT or tried == PAUSES:
                     raise
                 await self._clock.sleep(exc.retry_after)
+        raise AssertionError("the last try returns or raises")
 
     async def _once(self, method: str, arguments: Mapping[str, object]) -> dict[str, Any]:
         if self._session.closed:
@@ -98,7 +101,7 @@ class Api:
         """Bring a file's bytes to Slack and return its id; nobody sees it until it is shared."""
         place = await self.call("files.getUploadURLExternal", filename=name, length=len(content))
         with slack_errors("the upload of a file"):
-            async with self._session.post(text(place, "upload_url"), data=content) as answer:
+            async with self._session.post(text(place, "upload_url"), data=content, timeout=LONG) as answer:
                 if answer.status != 200:
                     raise Unavailable(f"Slack did not take the file {name!r} (HTTP {answer.status})")
         return text(place, "file_id")
@@ -114,7 +117,9 @@ class Api:
         kept = bytearray()
         with slack_errors("the download of a file"):
             headers = {"Authorization": f"Bearer {self._token}"}
-            async with self._session.get(address, headers=headers, allow_redirects=False) as answer:
+            async with self._session.get(
+                address, headers=headers, allow_redirects=False, timeout=LONG
+            ) as answer:
                 if answer.status >= 500:
                     raise Unavailable(f"Slack does not serve the file {name!r} now (HTTP {answer.status})")
                 if answer.status != 200:
