@@ -12,6 +12,7 @@ from core.ports import ChatAdapter
 
 CHATS: Mapping[str, str] = {
     "local": "adapters.chat.local.plugin:build",
+    "discord": "adapters.chat.discord.plugin:build",
     "matrix": "adapters.chat.matrix.plugin:build",
     "slack": "adapters.chat.slack.plugin:build",
 }

@@ -1,0 +1,1 @@
+"""Discord: slash commands, threads, buttons and forms through discord.py."""

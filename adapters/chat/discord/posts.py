@@ -1,0 +1,117 @@
+"""What was posted under which key. Owns: Posts, Forms. Imports: json, core.ids. Effects: remembers through what it is given.
+
+Discord itself lets no message with the same nonce by twice, for a few minutes. What is begun is written down before it is sent, so that
+after a longer absence the thread is read before anything is sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass
+
+from adapters.chat.discord.recent import Recall, Recent, Remember
+from core.ids import Token, derived
+from core.message import Button, Buttons, Message
+
+log = logging.getLogger(__name__)
+KEPT = 400
+KEY = "discord:posts"
+NONCE = 25  # characters Discord takes
+LONGEST_DRAFT = 4_000  # characters a form's field takes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One key: the channel it went to, and its messages (joined by dashes) once they are known."""
+
+    channel: str
+    posted: str = ""
+
+
+class Posts:
+    """The newest posts by key."""
+
+    def __init__(self, remember: Remember | None, recall: Recall | None) -> None:
+        self._remember = remember
+        self._recall = recall
+        self._known: Recent[str, Post] = Recent(KEPT)
+        self._writing = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Read what an earlier process wrote down."""
+        kept = await self._recall(KEY) if self._recall else None
+        try:
+            for name, channel, posted in json.loads(kept or "[]"):
+                self._known[str(name)] = Post(channel=str(channel), posted=str(posted))
+        except (ValueError, TypeError):
+            log.warning("chat.discord.posts_unreadable")
+
+    def get(self, key: str) -> Post | None:
+        return self._known.get(_name(key))
+
+    async def begin(self, key: str, channel: str) -> None:
+        """Note that something is about to be sent."""
+        await self._note(key, Post(channel=channel))
+
+    async def done(self, key: str, channel: str, posted: str) -> None:
+        """Note what it was sent as."""
+        await self._note(key, Post(channel=channel, posted=posted))
+
+    async def _note(self, key: str, post: Post) -> None:
+        self._known[_name(key)] = post
+        if self._remember is not None:
+            async with self._writing:
+                told = [[name, each.channel, each.posted] for name, each in self._known.items()]
+                await self._remember(KEY, json.dumps(told))
+
+
+def _name(key: str) -> str:
+    return derived("discord", key)[:16]
+
+
+def nonce(key: str, part: int) -> str:
+    """Return what Discord tells a repeated message by."""
+    return derived("discord", key, str(part))[:NONCE]
+
+
+class Forms:
+    """What a button's form asks, and what it holds at first: a button has no room for it."""
+
+    def __init__(self, remember: Remember | None, recall: Recall | None) -> None:
+        self._remember = remember
+        self._recall = recall
+        self._known: Recent[Token, tuple[str, str]] = Recent(2_000)
+
+    async def note(self, message: Message) -> None:
+        """Remember the forms of a message's buttons."""
+        for button in _wanting(message):
+            draft = button.draft if len(button.draft) <= LONGEST_DRAFT else ""
+            known = (button.wants_text, draft)
+            if self._known.get(button.token) != known:
+                self._known[button.token] = known
+                if self._remember is not None:
+                    await self._remember(f"discord:form:{button.token}", json.dumps(known))
+
+    async def get(self, token: Token) -> tuple[str, str]:
+        """Return (question, draft); a plain question when nothing is known any more."""
+        known = self._known.get(token)
+        if known is None and self._recall is not None:
+            kept = await self._recall(f"discord:form:{token}")
+            try:
+                question, draft = json.loads(kept or "null")
+                known = (str(question), str(draft))
+            except (ValueError, TypeError):
+                known = None
+        return known or ("In your words", "")
+
+
+def _wanting(message: Message) -> list[Button]:
+    return [
+        button
+        for block in message.blocks
+        if isinstance(block, Buttons)
+        for button in block.buttons
+        if button.wants_text
+    ]
