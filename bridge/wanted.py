@@ -6,7 +6,7 @@ Settings become plain arguments here; a platform's adapter (and its SDK) is impo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -52,11 +52,15 @@ def arguments(settings: Settings, clock: Clock) -> dict[str, Arguments]:
 
 def builders(settings: Settings, *, clock: Clock, store: Store, overview: Overview) -> dict[str, Build]:
     """Return what builds the adapter of each chat that is wanted, as the running bridge has it."""
+
+    async def repos() -> Sequence[str]:
+        return sorted(settings.repos)
+
     of_bridge: dict[str, Arguments] = {
         "slack": {**_memory(store, "slack"), "home": overview.page},
         "discord": {
             **_memory(store, "discord"),
-            "repos": lambda: tuple(sorted(settings.repos)),
+            "repos": repos,
             "loops": overview.loops,
         },
     }

@@ -32,7 +32,10 @@ def test_the_contracts_hold() -> None:
         ),
         ("config.settings", ["sqlalchemy", "aiohttp", "structlog", "rich", "core"]),
         ("core.ports", ["pydantic", "aiohttp", "sqlalchemy"]),
-        ("bridge.app", ["claude_agent_sdk", "mcp", "prompt_toolkit"]),
+        (
+            "bridge.app",
+            ["claude_agent_sdk", "mcp", "prompt_toolkit", "slack_sdk", "slack_bolt", "nio", "discord"],
+        ),
     ],
 )
 def test_what_is_heavy_comes_late(module: str, late: list[str]) -> None:
