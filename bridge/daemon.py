@@ -20,6 +20,7 @@ async def run(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; return the exit code. What was under way is taken up again by the next start."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    _watch_children()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     async with (
@@ -36,6 +37,12 @@ async def run(settings: Settings) -> int:
         log.info("bridge.stopping", running=len(bridge.performer.running))
     log.info("bridge.stopped")
     return 0
+
+
+def _watch_children() -> None:
+    """Learn of the end of a process from the kernel, as Python 3.12 does by itself: before it, a thread waits for each."""
+    if sys.version_info < (3, 12):
+        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
 
 
 def _greet(bridge: app.Bridge, port: int) -> None:

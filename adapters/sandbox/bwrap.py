@@ -34,6 +34,7 @@ class Bubblewrap:
             )
         self._user = (user.uid, user.gid) if user is not None and os.geteuid() == 0 else None
         self._state = state
+        self._host: spec.Host | None = None
 
     def owner(self) -> tuple[int, int] | None:
         """Return the (uid, gid) that writable binds and sockets must belong to, or None for the bridge's own."""
@@ -110,5 +111,7 @@ class Bubblewrap:
         )
 
     def _text(self, box: ports.Box, program: Sequence[str], status: str | int) -> str:
-        plan = spec.plan(box, program, host.look(staged=self._user is not None))
+        if self._host is None:  # a machine stays what it is while the bridge runs
+            self._host = host.look(staged=self._user is not None)
+        plan = spec.plan(box, program, self._host)
         return launcher.text(plan, trusted=self._state, user=self._user, status=status)
