@@ -42,7 +42,9 @@ async def run(settings: Settings) -> int:
 def _watch_children() -> None:
     """Learn of the end of a process from the kernel, as Python 3.12 does by itself: before it, a thread waits for each."""
     if sys.version_info < (3, 12):
-        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(asyncio.get_running_loop())
+        asyncio.set_child_watcher(watcher)
 
 
 def _greet(bridge: app.Bridge, port: int) -> None:
