@@ -19,6 +19,7 @@ QUIET = (
     "aiohttp.access", "asyncio", "git", "alembic", "claude_agent_sdk", "mcp", "httpx", "nio", "peewee", "discord", "slack_bolt",
     "slack_sdk",
 )  # fmt: skip
+HUSHED = ("discord.client",)  # warns of libraries for voice, which nobody needs here
 
 
 def configure(
@@ -65,6 +66,8 @@ def configure(
     root.setLevel(level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+    for name in HUSHED:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def hide(secrets: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from bridge import setups
 from config import settings as configuration
+from tests.far_sides.discord.server import TOKEN, FarDiscord
 from tests.far_sides.slack import Slack
 
 
@@ -94,3 +96,25 @@ async def test_a_missing_scope_is_named(home: Path, slack: Slack, capsys: pytest
     team.scopes.discard("reactions:read")
     assert await init(home, "slack", **of_slack(slack)) == 1
     assert "reactions:read" in capsys.readouterr().out
+
+
+async def test_discord_gives_the_link_and_tests_the_token(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with FarDiscord() as far:
+        far.world.guild("Team", far.world.user("maya"))
+        given = {"DISCORD__TOKEN": TOKEN, "DISCORD__API_URL": far.api_url}
+        assert await init(home, "discord", **given) == 0
+        said = capsys.readouterr().out
+        link = r"oauth2/authorize\?client_id=\d+&scope=bot\+applications\.commands&permissions=\d+"
+        assert re.search(link, said)
+        assert await init(home, "discord", **{**given, "DISCORD__TOKEN": "of-nobody"}) == 1
+        [line] = [line for line in capsys.readouterr().out.splitlines() if "✗" in line]
+        assert "of-nobody" not in line
+
+
+async def test_discord_without_the_intent(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with FarDiscord(content_intent=False) as far:
+        far.world.guild("Team", far.world.user("maya"))
+        assert await init(home, "discord", DISCORD__TOKEN=TOKEN, DISCORD__API_URL=far.api_url) == 1
+    assert "Message Content Intent" in capsys.readouterr().out

@@ -75,6 +75,7 @@ class DiscordChat:
         self._made: _Parts | None = None
         self._errands: set[asyncio.Task[None]] = set()
         self._commands = "not registered yet"
+        self._listens = False
 
     async def __aenter__(self) -> Self:
         api = Api(
@@ -157,6 +158,7 @@ class DiscordChat:
     async def listen(self, emit: Emit) -> None:
         """Hand every event to `emit` until cancelled. Raises Rejected when Discord will not have the bot."""
         made = self._parts
+        self._listens = True
         tasks = [
             asyncio.create_task(made.api.run(partial(self._hear, made, emit))),
             asyncio.create_task(made.hearing.work(emit)),
@@ -167,6 +169,7 @@ class DiscordChat:
             for task in done:
                 task.result()
         finally:
+            self._listens = False
             await _ended({*tasks, *self._errands})
             await made.seen.write()
 
@@ -225,9 +228,8 @@ class DiscordChat:
     async def probe(self) -> Sequence[Finding]:
         """Try the token, the intent, the permissions, the commands and the gateway."""
         made = self._parts
-        return await probe.look(
-            made.api, made.hearing.me, connected=made.api.connected, commands=self._commands
-        )
+        connected = made.api.connected if self._listens else None
+        return await probe.look(made.api, made.hearing.me, connected=connected, commands=self._commands)
 
 
 async def _ended(tasks: set[asyncio.Task[None]]) -> None:

@@ -13,8 +13,11 @@ from core.errors import PortError
 from core.ports import Finding
 
 
-async def look(api: Api, me: Me, *, connected: bool, commands: str) -> Sequence[Finding]:
-    """Try the token, the intent, the permissions in each server, the commands (`commands`: what went wrong with them) and the gateway."""
+async def look(api: Api, me: Me, *, connected: bool | None, commands: str) -> Sequence[Finding]:
+    """Try the token, the intent, the permissions in each server, the commands (`commands`: what went wrong with them) and the gateway.
+
+    `connected` is None while nothing listens: then there is no gateway to look at.
+    """
     try:
         user = await api.call("GET", "/users/@me")
     except PortError as exc:
@@ -41,14 +44,16 @@ async def look(api: Api, me: Me, *, connected: bool, commands: str) -> Sequence[
             remedy="Restart the bridge." if commands else "",
         )
     )
-    found.append(
-        _finding(
-            "gateway",
-            ok=connected,
-            detail="connected" if connected else "not connected",
-            remedy="" if connected else "Is discord.com reachable from here? The bridge goes on trying.",
+    if connected is not None:
+        found.append(
+            _finding(
+                "gateway",
+                ok=connected,
+                detail="connected" if connected else "not connected",
+                remedy="" if connected else "Is discord.com reachable from here? The bridge goes on trying.",
+            )
         )
-    )
+    found.append(_finding("invitation", ok=True, detail=permissions.invite(me.application)))
     return tuple(found)
 
 
