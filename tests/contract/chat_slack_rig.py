@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -82,12 +82,20 @@ class SlackRig:
 
     bot_mention = "@loop"
 
-    def __init__(self, *, http: bool = False, ping_every: float = 5.0, times: Times | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        http: bool = False,
+        ping_every: float = 5.0,
+        times: Times | None = None,
+        home: Callable[[IdentityKey], Awaitable[Message]] | None = None,
+    ) -> None:
         self.slack = Slack(times=times or Times(retry_unit=0.2))
         self.memory = Memory()
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.fails = 0
         self._http = http
+        self._home = home
         self._ping_every = ping_every
         self._stack = AsyncExitStack()
         self._listening: asyncio.Task[None] | None = None
@@ -126,6 +134,7 @@ class SlackRig:
             recall=self.memory.recall,
             listen_on=("127.0.0.1", 0) if self._http else None,
             ping_every=self._ping_every,
+            home=self._home,
             **self.arguments(),
         )
         assert isinstance(chat, SlackChat)

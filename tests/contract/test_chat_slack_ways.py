@@ -10,7 +10,7 @@ import pytest
 from adapters.chat.slack import names
 from adapters.chat.slack.forms import START
 from core import commands, events, message
-from core.ids import Token
+from core.ids import IdentityKey, Token
 from core.message import Message
 from core.testing.chat_rig import opened, taken
 from tests.contract.chat_slack_rig import SlackRig, until
@@ -278,3 +278,23 @@ async def test_other_workspaces_are_kept_apart(rig: SlackRig) -> None:
         "hello there",
         "hello",
     ]
+
+
+async def test_the_home_tab_shows_what_it_is_told() -> None:
+    async def tell(who: IdentityKey) -> Message:
+        return Message(title="Your loops", blocks=(message.Text(text=f"nothing waits for `{who}`"),))
+
+    async with SlackRig(home=tell) as rig:
+        await rig.slack.opens_home("maya")
+        await until(lambda: rig.slack.called("views.publish") and rig.slack.home_of("maya"))
+        shown = str(rig.slack.home_of("maya").body["blocks"])
+        assert "Your loops" in shown
+        assert rig.identity("maya") in shown
+
+
+async def test_a_whisper_finds_who_left_the_channel(rig: SlackRig) -> None:
+    sent = await opened(rig)
+    rig.slack.channel("general").members.remove(rig.slack.user("ravi").id)
+    for _ in range(2):
+        await rig.adapter.whisper(sent.thread, rig.identity("ravi"), message.text("only you"), key="w")
+    assert [line.text for line in rig.slack.transcript(rig.slack.dm("ravi"))] == ["only you"]

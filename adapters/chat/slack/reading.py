@@ -43,7 +43,9 @@ def read(message: Json, me: Me, names: Mapping[str, str]) -> Reading:
 def people(message: Json) -> frozenset[str]:
     """Return the ids of everybody a message names, whose names `read` wants to know."""
     found = {text(message, "user"), *_USER.findall(text(message, "text"))}
-    found |= set(_users_of(message.get("blocks"), 0))
+    if text(message, "bot_id") or not text(message, "text"):
+        # What people wrote is in the text as well; bots may say it in blocks alone.
+        found |= set(_users_of(message.get("blocks"), 0))
     for attachment in rows(message, "attachments"):
         found |= {text(attachment, "author_id"), *_USER.findall(text(attachment, "text"))}
     return frozenset(found - {""})
@@ -55,7 +57,7 @@ def _users_of(value: object, depth: int) -> Iterator[str]:
     if isinstance(value, list):
         for each in value:
             yield from _users_of(each, depth + 1)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         if value.get("type") == "user":
             yield text(value, "user_id")
         elif value.get("type") == "mrkdwn":
@@ -252,15 +254,12 @@ def _quoted(words: str) -> str:
 
 
 def _styled(words: str, style: Json) -> str:
+    marks = "".join(mark for name, mark in _STYLES if style.get(name) is True) if style else ""
     core = words.strip()
-    if not core:
+    if not marks or not core:
         return words
     start = len(words) - len(words.lstrip())
-    wrapped = core
-    for name, mark in _STYLES:
-        if style.get(name) is True:
-            wrapped = f"{mark}{wrapped}{mark}"
-    return f"{words[:start]}{wrapped}{words[start + len(core) :]}"
+    return f"{words[:start]}{marks[::-1]}{core}{marks}{words[start + len(core) :]}"
 
 
 def _emoji(points: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -82,8 +83,13 @@ class Workspace:
                     seen += 1
         kept = [*([root] if root else []), *newest]
         called = await self.named(kept, within=PATIENT)
-        read = [wire.past(message, place.channel, self.me, called) for message in kept]
-        return History(messages=tuple(each for each in read if each), left_out=seen - len(newest))
+        read = await asyncio.to_thread(self._past, kept, place.channel, called)
+        return History(messages=read, left_out=seen - len(newest))
+
+    def _past(self, kept: Iterable[Json], channel: str, called: Mapping[str, str]) -> tuple[Posted, ...]:
+        """Read a thread, in a worker's thread: a long one would hold up the event loop."""
+        read = (wire.past(message, channel, self.me, called) for message in kept)
+        return tuple(each for each in read if each)
 
     @staticmethod
     def _counts(message: Json, ts: str, upto: str) -> bool:
