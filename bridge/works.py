@@ -13,7 +13,7 @@ from core import events
 from core.effects import TakeWork
 from core.errors import LoopbridgeError
 from core.loop import Loop
-from core.ports import Clock, Emit, Git, Store
+from core.ports import Clock, Emit, Git, Judged, Store
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +51,10 @@ class Works:
 
     async def _take(self, loop: Loop, effect: TakeWork) -> events.WorkTaken:
         box = self.boxes.clone(loop, LoopFolder.of(self.loops, loop.id))
-        judged = await self.git.take_in(loop.repo, loop.branch, loop.base, box)
         tree = await self.git.status(box)
+        judged = Judged(tip=loop.base, commits=())
+        if (tree.tip, tree.tips) != (loop.base, (loop.base,)):
+            judged = await self.git.take_in(loop.repo, loop.branch, loop.base, box)
         where = ""
         if judged.commits and not judged.objections:
             where = await self.git.land(loop.repo, loop.branch, judged)

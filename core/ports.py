@@ -252,10 +252,14 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkTree:
-    """The state of a clone inside a box: its tip, and paths with changes that no commit holds."""
+    """The state of a clone inside a box: its tip, and paths with changes that no commit holds.
+
+    `tips` are the commits its branches point at, each once; none when they are too many to tell.
+    """
 
     tip: str
     dirty: tuple[str, ...]
+    tips: tuple[str, ...] = ()
 
 
 class Git(Protocol):

@@ -33,6 +33,8 @@ git checkout -q --no-track -B "$branch" "$commit" --
 _STATUS = (
     _PRELUDE
     + """git rev-parse --verify 'HEAD^{commit}'
+git for-each-ref --count="$1" '--format=%(objectname)' refs/heads
+echo
 git -c core.fsmonitor=false status --porcelain=v1 -z --no-renames
 """
 )
@@ -50,6 +52,7 @@ printf '%s\\n^%s\\n' "$tip" "$2" | git pack-objects -q --revs --thin --delta-bas
 """
 )
 TIP_BYTES = 41  # what `export` puts before the pack: the tip and a newline
+_MOST_BRANCHES = 100
 _MOST_DIRTY = 1000
 _MOST_DIFF = 2 << 20
 
@@ -82,18 +85,23 @@ class Workspace:
             raise _failed(f"“{repo}” could not be cloned into the sandbox", done)
 
     async def status(self, box: ports.Box) -> ports.WorkTree:
-        """Return the clone's tip and the paths no commit holds, a thousand at most. Raises Refused when the answer is forged."""
-        done = await self._sh(_bared(box), _STATUS, ())
+        """Return the clone's tips and the paths no commit holds, a thousand at most. Raises Refused when the answer is forged."""
+        done = await self._sh(_bared(box), _STATUS, (str(_MOST_BRANCHES),))
         if done.code != 0:
             raise _failed("The clone in the sandbox can't be read", done)
-        tip, _, rest = done.stdout.decode("utf-8", "replace").partition("\n")
-        if not names.is_sha(tip):
+        heads, _, rest = done.stdout.decode("utf-8", "replace").partition("\n\n")
+        tip, *tips = heads.split("\n")
+        if not all(names.is_sha(sha) for sha in (tip, *tips)):
             raise errors.Refused(
                 "The clone in the sandbox names no commit as its tip.",
                 remedy="Its files are kept; let the agent repair the repository, or start a new loop.",
             )
         paths = (names.clean(entry[3:], 300) for entry in rest.split("\0") if len(entry) > 3)
-        return ports.WorkTree(tip=tip, dirty=tuple(dict.fromkeys(paths))[:_MOST_DIRTY])
+        return ports.WorkTree(
+            tip=tip,
+            dirty=tuple(dict.fromkeys(paths))[:_MOST_DIRTY],
+            tips=tuple(dict.fromkeys(tips)) if len(tips) < _MOST_BRANCHES else (),
+        )
 
     async def diff(self, box: ports.Box, base: str) -> str:
         """Return the diff of the clone's files against a commit: untrusted text, its controls made visible."""

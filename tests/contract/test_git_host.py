@@ -192,11 +192,28 @@ async def test_a_clone_is_left_alone_when_whole_and_made_anew_when_half_made(rig
 async def test_status_and_diff_tell_what_no_commit_holds(rig: Rig) -> None:
     box, base = await rig.cloned("one", "loop/x")
     clean = await rig.host.status(box)
-    assert (clean.tip, clean.dirty) == (base, ())
+    assert (clean.tip, clean.dirty, clean.tips) == (base, (), (base,))
     await rig.agent(box, "echo more >> README.md; mkdir d; echo new > 'd/a b'; printf x > $'e\\e[31mvil'")
     assert set((await rig.host.status(box)).dirty) == {"README.md", "d/", "e [31mvil"}
     diff = await rig.host.diff(box, base)
     assert "+more" in diff
+
+
+async def test_status_tells_of_every_branch_unless_they_are_too_many(rig: Rig) -> None:
+    box, base = await rig.cloned("one", "loop/x")
+    await rig.agent(box, "git checkout -q -b aside; " + FIX + "; git checkout -q loop/x; git branch twin")
+    seen = await rig.host.status(box)
+    assert seen.tip == base
+    assert set(seen.tips) == {base, (await rig.agent(box, "git rev-parse aside")).strip()}
+    await rig.agent(
+        box,
+        "git checkout -q --detach; git for-each-ref --format='delete %(refname)' refs/heads | git update-ref --stdin",
+    )
+    assert (await rig.host.status(box)).tips == ()
+    await rig.agent(
+        box, "for n in $(seq 120); do echo create refs/heads/b$n HEAD; done | git update-ref --stdin"
+    )
+    assert (await rig.host.status(box)).tips == ()
 
 
 async def test_landing_again_is_harmless_and_forged_history_is_not_followed(rig: Rig) -> None:
