@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from bridge import wanted
 from bridge.chats import CONNECTED
@@ -12,7 +12,7 @@ from bridge.clock import SystemClock
 from bridge.home import Home
 from config.settings import Settings
 from core.errors import LoopbridgeError
-from core.ports import Finding
+from core.ports import ChatAdapter, Finding
 
 PATIENCE = 40.0  # seconds one chat may take
 
@@ -31,11 +31,18 @@ async def chats(settings: Settings, running: Daemon) -> Sequence[Finding]:
     return [finding for found in results for finding in found]
 
 
-async def tried(name: str, arguments: wanted.Arguments) -> Sequence[Finding]:
-    """Return what a chat finds out about itself, or why it cannot be entered."""
+async def tried(
+    name: str,
+    arguments: wanted.Arguments,
+    *,
+    also: Callable[[ChatAdapter], Awaitable[Finding | None]] | None = None,
+) -> Sequence[Finding]:
+    """Return what a chat finds out about itself and what is `also` done with it, or why it cannot be entered."""
     try:
         async with asyncio.timeout(PATIENCE), await wanted.build(name, arguments) as chat:
-            return await chat.probe()
+            found = await chat.probe()
+            more = await also(chat) if also else None
+            return [*found, *([more] if more else [])]
     except TimeoutError:
         detail, remedy = f"no answer within {PATIENCE:.0f} seconds", ""
     except LoopbridgeError as exc:

@@ -1,4 +1,6 @@
-"""`loopbridge init slack | matrix | discord`. Owns: main. Imports: rich, bridge, config. Effects: makes the home, prints, tries the chat.
+"""`loopbridge init slack | matrix | discord`. Owns: main. Imports: rich, bridge, config.
+
+Effects: makes the home, prints, tries the chat, keeps a recovery key.
 
 Until a chat's credentials are given it says, step by step, how to come by them and where each belongs; then it tries them.
 """
@@ -6,10 +8,13 @@ Until a chat's credentials are given it says, step by step, how to come by them 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 
@@ -17,10 +22,12 @@ import config
 from bridge import checks_chats, doctor, wanted
 from bridge.checklist import NAME
 from bridge.clock import SystemClock
-from bridge.home import Home, prepare
+from bridge.home import PRIVATE_FILE, Home, prepare
 from config.settings import Settings
+from core.ports import ChatAdapter, Finding
 
 MANIFEST = Path(config.__file__).with_name("slack-manifest.yaml")
+RECOVERY = "matrix-recovery"
 FAILED = 1
 AFTER = {
     "slack": "Invite it into a channel:  /invite @loop  and write there  /loop what is to be done",
@@ -41,12 +48,43 @@ async def main(settings: Settings, chat: str) -> int:
         for number, line in enumerate(steps, 1):
             out.print(f"  {number}. {line}")
         return 0
-    found = await checks_chats.tried(chat, given)
+    found = await checks_chats.tried(chat, given, also=partial(_recovery, home))
     doctor.show(found)
     if not all(finding.ok for finding in found):
         return FAILED
     out.print(f"\n{AFTER[chat]}\nKeep it running:  {program} run")
     return 0
+
+
+@runtime_checkable
+class Recoverable(Protocol):
+    """A chat whose account has keys that can be lost."""
+
+    async def recovery(self) -> str:
+        """Put what was made here where the account keeps such things; return the key that opens it, "" when nothing was to be done."""
+
+
+async def _recovery(home: Home, chat: ChatAdapter) -> Finding | None:
+    """Keep the recovery key of an account that got its signing keys here."""
+    key = await chat.recovery() if isinstance(chat, Recoverable) else ""
+    if not key:
+        return None
+    path = home.keys / RECOVERY
+    await asyncio.to_thread(_keep, path, key)
+    return Finding(
+        name="matrix: recovery key",
+        ok=True,
+        detail=f"the account's signing keys were made here; the key that recovers them is in {path}",
+        remedy="Keep a copy of it in another place.",
+    )
+
+
+def _keep(path: Path, secret: str) -> None:
+    if path.exists():
+        path.replace(path.with_name(f"{path.name}.old"))
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(f"{secret}\n")
 
 
 def _program() -> str:
@@ -74,7 +112,7 @@ def _steps_matrix(home: Home) -> Sequence[str]:
     return (
         "Register an account for the bot on your homeserver, as for a person.",
         f"Put its password into {home.keys}/matrix-password",
-        f"If the account was cross-signed by a client already, put its recovery key into {home.keys}/matrix-recovery",
+        f"If the account was cross-signed by a client already, put its recovery key into {home.keys}/{RECOVERY}",
         f'Under [matrix] in {home.config} give  homeserver = "https://matrix.example.org"  and  user_id = "@loop:example.org"',
         'There too:  password_file = "keys/matrix-password"  (and  recovery_key_file = "keys/matrix-recovery")',
     )

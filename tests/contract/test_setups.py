@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,8 +12,12 @@ import pytest
 
 from bridge import setups
 from config import settings as configuration
+from tests.contract.matrix_fixtures import homeserver
 from tests.far_sides.discord.server import TOKEN, FarDiscord
 from tests.far_sides.slack import Slack
+from tests.far_sides.synapse import Synapse
+
+__all__ = ["homeserver"]
 
 
 @pytest.fixture
@@ -118,3 +123,42 @@ async def test_discord_without_the_intent(home: Path, capsys: pytest.CaptureFixt
         far.world.guild("Team", far.world.user("maya"))
         assert await init(home, "discord", DISCORD__TOKEN=TOKEN, DISCORD__API_URL=far.api_url) == 1
     assert "Message Content Intent" in capsys.readouterr().out
+
+
+def of_matrix(synapse: Synapse, user: str, password: str) -> dict[str, str]:
+    return {"MATRIX__HOMESERVER": synapse.url, "MATRIX__USER_ID": user, "MATRIX__PASSWORD": password}
+
+
+async def test_matrix_logs_in_once_and_is_signed(
+    home: Path, homeserver: Synapse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bot = await homeserver.register("loop")
+    given = of_matrix(homeserver, bot.user, bot.password)
+    assert await init(home, "matrix", **given) == 0
+    said = capsys.readouterr().out
+    kept = home / "keys" / "matrix-recovery"
+    key = kept.read_text().strip()
+    assert (kept.stat().st_mode & 0o777, key in said, str(kept) in said) == (0o600, False, True)
+    assert "!loop" in said
+    for file in (home / "keys" / "matrix").iterdir():
+        assert file.stat().st_mode & 0o077 == 0, file
+    device = re.search(r"on device (\w+)", said)
+    assert await init(home, "matrix", **given) == 0
+    again = capsys.readouterr().out
+    assert device is not None
+    assert f"on device {device[1]}" in again
+    assert "recovery key" not in again
+
+    # A bridge that lost its state is another device; the kept key lets it sign itself.
+    shutil.rmtree(home / "keys" / "matrix")
+    assert await init(home, "matrix", **given, MATRIX__RECOVERY_KEY_FILE=str(kept)) == 0
+    assert f"on device {device[1]}" not in capsys.readouterr().out
+
+
+async def test_matrix_with_a_wrong_password(
+    home: Path, homeserver: Synapse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bot = await homeserver.register("loop")
+    assert await init(home, "matrix", **of_matrix(homeserver, bot.user, "wrong-password")) == 1
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "✗" in line]
+    assert "wrong-password" not in line

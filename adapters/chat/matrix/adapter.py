@@ -217,6 +217,10 @@ class MatrixChat:
         parts = self._at_work
         return await self._engine.do(probing.probe(parts.client, parts.identity, self._clock))
 
+    async def recovery(self) -> str:
+        """Put signing keys that were made here into the account's secret storage, if it has none; return the key that opens it, or ""."""
+        return await self._engine.do(self._at_work.identity.recovery())
+
 
 async def _emitted(emit: Emit, event: Event) -> None:
     await emit(event)

@@ -133,6 +133,18 @@ class Identity:
             found[role] = keys.decode(keys.reveal(hidden, key, name).decode())
         return keys.Seeds(**found)
 
+    async def recovery(self) -> str:
+        """Return the recovery key of a fresh secret storage, "" when the account has one or its keys were not made here."""
+        if not self._notebook.fact(SEEDS):
+            return ""
+        try:
+            there = (await self._client.ask("GET", self._where(DEFAULT_KEY))).get("key")
+        except Refusal as refusal:
+            if refusal.status != 404:
+                raise
+            there = None
+        return "" if there else await self.store()
+
     async def store(self) -> str:
         """Put the signing keys into a fresh secret storage; return the recovery key, which is kept nowhere else."""
         kept = self._notebook.fact(SEEDS)
