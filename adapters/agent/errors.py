@@ -9,6 +9,7 @@ import claude_agent_sdk as sdk
 from adapters.agent import plain
 from adapters.agent.faults import AGAIN, ASK_ADMIN, LIMIT, Gone
 
+NEVER_BEGAN = (125, 126, 127)  # exit codes of the launcher and of a shell: there is nothing to try again yet
 NO_SESSION = "No conversation found"
 
 
@@ -26,7 +27,8 @@ def gone(exc: Exception, stderr: str = "") -> Gone:
         case sdk.CLINotFoundError():
             return Gone("The loop's launcher is missing.", remedy=ASK_ADMIN)
         case sdk.ProcessError(exit_code=int(code)):
-            return Gone(f"The agent's process {_ended(code)}{_saying(stderr)}", remedy=AGAIN)
+            remedy = ASK_ADMIN if code in NEVER_BEGAN else AGAIN
+            return Gone(f"The agent's process {_ended(code)}{_saying(stderr)}", remedy=remedy)
         case sdk.CLIConnectionError():
             return Gone(
                 f"The agent's process could not be reached: {plain.short(str(exc), LIMIT)}", remedy=ASK_ADMIN
