@@ -85,10 +85,13 @@ class Delivery:
         except Unavailable as exc:
             pause = backoff(job.attempts, exc)
             log.info("delivery.put_off", why=str(exc), seconds=pause, key=job.effect.key)
+            # An edit whose time has not come holds up nothing: what people wait for goes past it.
+            early = isinstance(exc, RateLimited) and box.is_edit(job)
             box.put_off(
                 job,
                 until=self._clock.monotonic() + pause,
-                pause=isinstance(exc, RateLimited) or job.attempts == 0,
+                pause=not early and (isinstance(exc, RateLimited) or job.attempts == 0),
+                counts=not early,
             )
             await self._remember(
                 self._store.postpone(job.id, until=self._clock.now() + timedelta(seconds=pause), why=str(exc))

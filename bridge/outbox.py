@@ -55,6 +55,8 @@ class Outbox:
         for job in jobs:
             if isinstance(job.effect, Show):
                 for other in [old for old in self._jobs.values() if _superseded(old, job)]:
+                    if job.effect.priority >= other.effect.priority and other.id in self._ready:
+                        self._ready[job.id] = self._ready[other.id]  # the platform set the time for this card
                     self.drop(other.id)
             self._jobs[job.id] = job
 
@@ -70,9 +72,16 @@ class Outbox:
             self._edited[card] = now
         self.drop(job.id)
 
-    def put_off(self, job: Job, *, until: float, pause: bool) -> Job:
-        """Note a failed try; with `pause` nothing of this lane goes out before `until`. Return the job with its try counted."""
-        again = replace(job, attempts=job.attempts + 1)
+    def is_edit(self, job: Job) -> bool:
+        """Whether a job changes a card that is known to stand there."""
+        return isinstance(job.effect, Show) and job.effect.card in self._edited
+
+    def put_off(self, job: Job, *, until: float, pause: bool, counts: bool = True) -> Job:
+        """Note a failed try; with `pause` nothing of this lane goes out before `until`. Return the job with its try counted.
+
+        A try that `counts` not has changed nothing for sure.
+        """
+        again = replace(job, attempts=job.attempts + counts)
         if job.id in self._jobs:
             self._jobs[job.id] = again
             self._ready[job.id] = until

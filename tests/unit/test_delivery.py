@@ -176,3 +176,19 @@ async def test_reactions_and_whispers_go_out(tmp_path: Path) -> None:
         )
         await at.until(lambda: len(chat.order) == 2)
         assert chat.order == ["react 7", "whisper local:home/maya"]
+
+
+async def test_an_edit_that_has_to_wait_lets_what_people_wait_for_pass(tmp_path: Path) -> None:
+    chat = Chat()
+    async with desk(tmp_path, chat) as at:
+        await at.ask(show("one", "card"))
+        await at.until(lambda: bool(chat.posts))
+        chat.failures.append(RateLimited("not yet", retry_after=0.5))
+        await at.ask(show("two", "card"))
+        async with asyncio.timeout(30):
+            while chat.failures:  # noqa: ASYNC110 - looked at from outside
+                await asyncio.sleep(0.01)
+        await at.ask(show("three", "card"), say("answer"))
+        await at.until(lambda: len(chat.order) == 3)
+        assert chat.order == ["card:card", "answer", "edit 1"]
+        assert chat.posts["1"] == text("three")

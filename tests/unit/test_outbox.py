@@ -90,6 +90,31 @@ def test_a_pause_holds_everything() -> None:
     assert drain(box, now=4.0) == [1, 2]
 
 
+def test_an_edit_that_came_too_early_holds_nothing_up_and_gives_its_place_and_time_to_a_newer_one() -> None:
+    box = Outbox(edit_every=0.0)
+    box.put([show(1, "card")])
+    assert drain(box, now=0.0) == [1]
+    early = show(2, "card")
+    box.put([early])
+    assert box.is_edit(early)
+    assert box.put_off(early, until=9.0, pause=False, counts=False).attempts == 0
+    box.put([show(3, "card"), say(4)])
+    assert drain(box, now=1.0) == [4]
+    assert box.next(1.0).wait == 8.0
+    assert drain(box, now=9.0) == [3]
+
+
+def test_what_matters_more_need_not_wait_for_the_time_of_what_it_replaces() -> None:
+    box = Outbox(edit_every=0.0)
+    box.put([show(1, "card")])
+    assert drain(box) == [1]
+    early = show(2, "card")
+    box.put([early])
+    box.put_off(early, until=9.0, pause=False, counts=False)
+    box.put([show(3, "card", Priority.ASK)])
+    assert drain(box, now=1.0) == [3]
+
+
 @given(
     st.lists(
         st.tuples(st.booleans(), st.sampled_from(["", "a", "b"]), st.sampled_from(list(Priority))),
