@@ -1,9 +1,8 @@
-"""How people start loops in Slack and what the bridge reads of what they say. Effects: a far side on loopback."""
+"""How people start loops in Slack, press buttons and fill forms in. Effects: a far side on loopback."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -205,81 +204,6 @@ async def test_a_button_of_a_long_message_speaks_for_its_first_part(rig: SlackRi
     assert (await taken(rig, events.Pressed)).card == posted
 
 
-# ── what others say ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_alerts_are_read_whole(rig: SlackRig) -> None:
-    attachment = {
-        "pretext": "Alert", "title": "p99 is high", "title_link": "https://grafana.example/d/1", "text": "checkout &gt; 2 s",
-        "fields": [{"title": "Region", "value": "eu-1"}], "from_url": "https://grafana.example/d/1",
-    }  # fmt: skip
-    await rig.slack.bot_posts("ci", "general", "fallback", attachments=[attachment], classic=True)
-    event = await taken(rig, events.Posted)
-    assert event.author.bot
-    for words in (
-        "fallback",
-        "Alert",
-        "p99 is high https://grafana.example/d/1",
-        "checkout > 2 s",
-        "Region: eu-1",
-    ):
-        assert words in event.text
-    blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": "Build 8123 failed"}},
-        {"type": "section", "text": {"type": "mrkdwn", "text": "*tests* in <https://ci.example/8123|the log> for <@U0NOBODY>"}},
-        {"type": "context", "elements": [{"type": "mrkdwn", "text": "main &amp; release"}]},
-    ]  # fmt: skip
-    await rig.slack.bot_posts("ci", "general", "Build", blocks=blocks)
-    event = await taken(rig, events.Posted)
-    assert event.text == (
-        "Build 8123 failed\n*tests* in the log (https://ci.example/8123) for @U0NOBODY\nmain & release"
-    )
-
-
-async def test_a_preview_is_no_edit(rig: SlackRig) -> None:
-    sent = await opened(rig, "see https://example.com/")
-    await rig.slack.slack_unfurls(sent.message)
-    await rig.user_posts("next", thread=sent.thread)
-    assert (await taken(rig, events.Posted)).text == "next"
-
-
-async def test_a_deleted_root_is_deleted(rig: SlackRig) -> None:
-    sent = await opened(rig)
-    await rig.user_posts("a reply", thread=sent.thread)
-    await taken(rig, events.Posted)
-    await rig.user_deletes(sent)
-    deleted = await taken(rig, events.Deleted)
-    assert (deleted.lane, deleted.message) == (sent.thread, sent.message)
-
-
-async def test_a_permalink_is_slacks_own(rig: SlackRig) -> None:
-    sent = await opened(rig)
-    reply = await rig.user_posts("a reply", thread=sent.thread)
-    event = await taken(rig, events.Posted)
-    place = names.place(sent.thread)
-    home = rig.adapter._workspaces[place.team]
-    for ts, link in ((reply.message, event.permalink), (sent.message, "")):
-        answer = await home.api.call("chat.getPermalink", channel=place.channel, message_ts=ts)
-        assert link in ("", answer["permalink"])
-
-
-async def test_other_workspaces_are_kept_apart(rig: SlackRig) -> None:
-    await rig.close()
-    other = rig.slack.team("globex")
-    rig.slack.user("maya", team=other, name="Maya of Globex")
-    await rig.open()
-    await rig.slack.user_posts("maya", "general", "hello there", team=other)
-    event = await taken(rig, events.Posted)
-    assert event.lane.startswith(f"slack:{other.id}/")
-    assert event.author.identity != rig.identity("maya")
-    await rig.adapter.post(event.lane, message.text("hello"), key="k")
-    root = names.place(event.lane).root
-    assert [line.text for line in rig.slack.transcript("general", root, team=other)] == [
-        "hello there",
-        "hello",
-    ]
-
-
 async def test_the_home_tab_shows_what_it_is_told() -> None:
     async def tell(who: IdentityKey) -> Message:
         return Message(title="Your loops", blocks=(message.Text(text=f"nothing waits for `{who}`"),))
@@ -298,3 +222,16 @@ async def test_a_whisper_finds_who_left_the_channel(rig: SlackRig) -> None:
     for _ in range(2):
         await rig.adapter.whisper(sent.thread, rig.identity("ravi"), message.text("only you"), key="w")
     assert [line.text for line in rig.slack.transcript(rig.slack.dm("ravi"))] == ["only you"]
+
+
+async def test_a_form_that_cannot_be_opened_is_said(rig: SlackRig) -> None:
+    sent = await opened(rig)
+    button = message.Button(label="Deny…", token=Token("d" * 32), wants_text="Why not?")
+    card = await rig.adapter.post(
+        sent.thread, Message(blocks=(message.Buttons(buttons=(button,)),)), key="ask"
+    )
+    rig.slack.faults.fail("views.open", status=500)
+    assert (await rig.slack.user_presses("ravi", card, "Deny…")).acked
+    await until(lambda: len(rig.slack.transcript("general", sent.message, who="ravi")) == 3)
+    assert "Press it once more" in rig.slack.transcript("general", sent.message, who="ravi")[-1].text
+    assert rig.events.empty()

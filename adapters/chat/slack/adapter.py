@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
 
-from adapters.chat.slack import backlog, names, probe, workspace
+from adapters.chat.slack import names, probe, workspace
 from adapters.chat.slack.client import TIMEOUT, Api, quiet_logger
-from adapters.chat.slack.door import Door
-from adapters.chat.slack.errand import Errands, Recall, Remember
-from adapters.chat.slack.gate import Gate
-from adapters.chat.slack.hearing import Hearing, Home
-from adapters.chat.slack.line import Line
+from adapters.chat.slack.listening import Listening, Setup
 from adapters.chat.slack.names import Place
-from adapters.chat.slack.seen import Seen
 from adapters.chat.slack.workspace import Workspace
 from core.errors import Rejected
 from core.events import FileRef
@@ -35,13 +30,10 @@ from core.ports import Clock, Emit, Finding, History
 log = logging.getLogger(__name__)
 
 CAPS = Caps(buttons="native", max_chars=9_000, edit_every=3.0)
-WRITE_EVERY = 5.0  # seconds between two writings of the marks
-CATCH_UP = 10.0  # seconds that live events wait for missed ones
-GAP = 30.0  # seconds without a connection after which something may have been missed
 
 
 class SlackChat:
-    """The Slack workspaces of one app. With `listen_on` (host, port) it hears over HTTP, else over Socket Mode."""
+    """The Slack workspaces of one app. With `setup.listen_on` it hears over HTTP, else over Socket Mode."""
 
     platform = names.PLATFORM
     caps = CAPS
@@ -52,31 +44,20 @@ class SlackChat:
         clock: Clock,
         bot_tokens: Sequence[str],
         app_token: str,
-        signing_secret: str,
         api_url: str,
-        listen_on: tuple[str, int] | None,
-        remember: Remember | None,
-        recall: Recall | None,
-        home: Home | None,
-        ping_every: float,
+        setup: Setup,
     ) -> None:
         self._clock = clock
         self._bot_tokens = tuple(bot_tokens)
         self._app_token = app_token
-        self._signing_secret = signing_secret
         self._api_url = api_url
-        self._listen_on = listen_on
-        self._remember = remember
-        self._recall = recall
-        self._home = home
-        self._ping_every = ping_every
+        self._setup = setup
         self._logger = quiet_logger()
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
         self._app: Api | None = None
         self._workspaces: dict[str, Workspace] = {}
         self._refused: list[Rejected] = []
-        self._tasks: set[asyncio.Task[None]] = set()
         self.listening = asyncio.Event()  # set while Slack can reach the adapter
         self.address: tuple[str, int] = ("", 0)  # of the HTTP door
 
@@ -86,8 +67,7 @@ class SlackChat:
             self._session = await stack.enter_async_context(
                 aiohttp.ClientSession(timeout=timeout, trust_env=True)
             )
-            stack.push_async_callback(self._stop)
-            if self._listen_on is None:
+            if self._setup.listen_on is None:
                 self._app = self._api(self._app_token)
             await self._meet()
             self._stack = stack.pop_all()
@@ -139,102 +119,25 @@ class SlackChat:
 
     async def listen(self, emit: Emit) -> None:
         """Hand every inbound event to `emit` until cancelled. Raises Rejected when Slack does not want the app any more."""
-        seen = {team: Seen(team, remember=self._remember, recall=self._recall) for team in self._workspaces}
-        errands = Errands(clock=self._clock, remember=self._remember, recall=self._recall)
-        hearing = Hearing(
+        listening = Listening(
             workspaces=self._workspaces,
-            seen=seen,
-            errands=errands,
+            setup=self._setup,
             clock=self._clock,
             emit=emit,
-            spawn=self._spawn,
-            home=self._home,
-        )
-        for marks in seen.values():
-            await marks.load()
-        for slash in await errands.waiting():
-            if slash.team in self._workspaces:
-                self._spawn("command", errands.run(slash, self._workspaces[slash.team], hearing.hand_on))
-        gate = Gate(
-            hearing=hearing,
-            me={team: home.me for team, home in self._workspaces.items()},
             logger=self._logger,
+            reachable=self.listening,
         )
-        writing = asyncio.create_task(self._write(seen))
         try:
-            await self._hold(gate, hearing, seen)
+            if self._setup.listen_on is not None:
+                await listening.by_http(self._setup.listen_on, self._opened)
+            elif self._app is not None and self._session is not None:
+                await listening.by_socket(self._app, self._session)
         finally:
             self.listening.clear()
-            writing.cancel()
-            await self._stop()
-            await asyncio.gather(writing, return_exceptions=True)
-            for marks in seen.values():
-                await marks.write()
+            await listening.stop()
 
-    async def _hold(self, gate: Gate, hearing: Hearing, seen: dict[str, Seen]) -> None:
-        def connected(away: float) -> None:
-            # A short absence needs no look back: Slack tells what was not acked again.
-            if away > GAP:
-                hearing.lag()
-                self._spawn("backlog", self._catch_up(hearing, seen))
-            self.listening.set()
-
-        def opened(address: tuple[str, int]) -> None:
-            self.address = address
-            connected(float("inf"))
-
-        if self._listen_on is not None:
-            host, port = self._listen_on
-            door = Door(
-                host=host,
-                port=port,
-                secret=self._signing_secret,
-                clock=self._clock,
-                take=gate.from_http,
-                opened=opened,
-            )
-            await door.run()
-        elif self._app is not None and self._session is not None:
-            line = Line(
-                api=self._app,
-                session=self._session,
-                clock=self._clock,
-                ping_every=self._ping_every,
-                take=gate.from_socket,
-                connected=connected,
-            )
-            await line.run()
-
-    async def _catch_up(self, hearing: Hearing, seen: dict[str, Seen]) -> None:
-        recovering = asyncio.ensure_future(backlog.recover(self._workspaces, seen, hearing))
-        try:
-            await asyncio.wait({recovering}, timeout=CATCH_UP)
-            hearing.catch_up()
-            await recovering
-        finally:
-            hearing.catch_up()
-            recovering.cancel()
-
-    async def _write(self, seen: dict[str, Seen]) -> None:
-        while True:
-            await asyncio.sleep(WRITE_EVERY)
-            for marks in seen.values():
-                await marks.write()
-
-    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name=f"slack {name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("chat.slack.task_failed", extra={"task": task.get_name()}, exc_info=error)
-
-    async def _stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    def _opened(self, address: tuple[str, int]) -> None:
+        self.address = address
 
     # ── outbound ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

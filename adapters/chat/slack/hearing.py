@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
 from adapters.chat.slack import deeds, forms, hometab, names, wire
-from adapters.chat.slack.errand import Errands, aside
+from adapters.chat.slack.errand import Errands
+from adapters.chat.slack.hands import QUIET, Answer, Hands, Spawn
 from adapters.chat.slack.lines import Lines
 from adapters.chat.slack.payload import Json, table, text
 from adapters.chat.slack.seen import Seen
 from adapters.chat.slack.workspace import Workspace
-from core.errors import BadInput, PortError, Rejected, Unavailable
+from core.errors import BadInput, Rejected, Unavailable
 from core.events import Deleted, Edited, Event, Posted
 from core.ids import IdentityKey
 from core.message import Message
@@ -26,11 +26,9 @@ from core.ports import Clock, Emit
 
 log = logging.getLogger(__name__)
 
-Answer = dict[str, Any]  # what goes into an ack
 Home = Callable[[IdentityKey], Awaitable[Message]]
 FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
 TOLD = 5_000
-QUIET: Answer = {}
 
 
 class Hearing:
@@ -44,17 +42,17 @@ class Hearing:
         errands: Errands,
         clock: Clock,
         emit: Emit,
-        spawn: Callable[[str, Coroutine[Any, Any, None]], None],
+        spawn: Spawn,
         home: Home | None,
     ) -> None:
         self._workspaces = workspaces
         self._seen = seen
-        self._errands = errands
         self._clock = clock
         self._emit = emit
         self._spawn = spawn
         self._home = home
         self._lines = Lines()
+        self._hands = Hands(errands=errands, clock=clock, hand_on=self.hand_on, spawn=spawn)
         self._caught_up = asyncio.Event()
         self._told: OrderedDict[tuple[str, str, str], str] = OrderedDict()
 
@@ -79,6 +77,13 @@ class Hearing:
             log.warning("chat.slack.unreadable", extra={"kind": _kind(body), "why": str(exc)})
             return QUIET
 
+    async def hand_on(self, event: Event) -> None:
+        """Emit what a deed of somebody's stands for, and count its thread as heard from there on."""
+        await self._emit(event)
+        if isinstance(event, Posted) and names.is_ts(names.target(event.message)):
+            place = names.place(event.lane)
+            self._seen[place.team].heard(place, names.target(event.message))
+
     async def recovered(self, home: Workspace, raw: Json, event: Posted) -> None:
         """Take in a message that was found in the past."""
         async with self._lines.of(f"{home.me.team}/{names.place(event.lane).channel}"):
@@ -96,16 +101,16 @@ class Hearing:
 
     async def _take(self, body: Json, home: Workspace) -> Answer:
         if "command" in body:
-            return await self._commanded(body, home)
+            return await self._hands.commanded(body, home)
         match body.get("type"):
             case "event_callback":
                 await self._happened(table(body, "event"), home)
             case "block_actions":
-                await self._pressed(body, home)
+                await self._hands.pressed(body, home)
             case "message_action" if text(body, "callback_id") == forms.START:
-                self._spawn("form", self._open_start(deeds.shortcut(body, home.me.team), home))
+                self._hands.shortcut(body, home)
             case "view_submission":
-                return await self._submitted(body, home)
+                return await self._hands.submitted(body, home)
             case _:
                 log.info("chat.slack.skipped", extra={"kind": _kind(body)})
         return QUIET
@@ -167,78 +172,6 @@ class Hearing:
         found = deeds.repeated(event, message, home.me, called)
         if found is not None:
             await self._store(home, found)
-
-    # ── deeds ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _commanded(self, body: Json, home: Workspace) -> Answer:
-        slash = deeds.slash(body, home.me.team)
-        if not slash.starts:
-            await self._emit(aside(slash, await self._name(home, slash.user, slash.name), self._clock))
-        elif self._errands.has_memory:
-            await self._errands.accept(slash)
-            self._spawn("command", self._errands.run(slash, home, self.hand_on))
-        else:
-            await self._errands.once(slash, home, self.hand_on)
-        return QUIET
-
-    async def hand_on(self, event: Event) -> None:
-        """Emit what a deed of somebody's stands for, and count its thread as heard from there on."""
-        await self._emit(event)
-        if isinstance(event, Posted) and names.is_ts(names.target(event.message)):
-            place = names.place(event.lane)
-            self._seen[place.team].heard(place, names.target(event.message))
-
-    async def _pressed(self, body: Json, home: Workspace) -> None:
-        for press in deeds.presses(body, home.me.team):
-            if press.question:
-                form = forms.answer(press.asked, question=press.question, draft=press.draft)
-                self._spawn("form", self._open(home, press.trigger, form))
-            else:
-                name = await self._name(home, press.user, press.name)
-                await self._emit(deeds.pressed(press, name, at=self._clock.now()))
-
-    async def _submitted(self, body: Json, home: Workspace) -> Answer:
-        view = table(body, "view")
-        name = await self._name(home, text(body, "user", "id"), text(body, "user", "name"))
-        if text(view, "callback_id") == forms.ANSWER:
-            asked, answer = forms.answered(view)
-            press, unique = deeds.answered(asked, answer, body)
-            await self._emit(deeds.pressed(press, name, at=self._clock.now(), answer=answer, unique=unique))
-        elif text(view, "callback_id") == forms.START:
-            try:
-                start = forms.started(view)
-            except BadInput as exc:
-                field, _, sentence = str(exc).partition(": ")
-                return {"response_action": "errors", "errors": {field: sentence}}
-            await self.hand_on(deeds.begun(start, body, name, at=self._clock.now()))
-        return QUIET
-
-    async def _open_start(self, shortcut: deeds.Shortcut, home: Workspace) -> None:
-        newest = shortcut.message
-        try:
-            info = await home.api.call("conversations.info", channel=shortcut.place.channel)
-        except Rejected:
-            info = {}
-        if table(info, "channel").get("is_member") is False or not info:
-            words = "I am not in this channel yet. Invite me with /invite, then use the shortcut again."
-            await self._open(home, shortcut.trigger, forms.note("Start a loop here", words))
-            return
-        # "All of it" means all there is when the form is sent: no message is later than that.
-        newest = f"{int(self._clock.now().timestamp()) + 3600}.000000"
-        form = forms.start(shortcut.place, message=shortcut.message, newest=newest)
-        await self._open(home, shortcut.trigger, form)
-
-    @staticmethod
-    async def _open(home: Workspace, trigger: str, view: Mapping[str, object]) -> None:
-        try:
-            await home.api.call("views.open", trigger_id=trigger, view=view)
-        except PortError as exc:
-            log.warning("chat.slack.form_not_opened", extra={"why": str(exc)})
-
-    @staticmethod
-    async def _name(home: Workspace, user: str, fallback: str) -> str:
-        called = await home.named([{"user": user}])
-        return called.get(user) or fallback or user
 
 
 def _post(home: Workspace, event: Posted) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from adapters.chat.slack.adapter import SlackChat
 from adapters.chat.slack.client import API_URL
+from adapters.chat.slack.listening import Setup
 from core.errors import BadInput
 from core.ids import IdentityKey
 from core.message import Message
@@ -32,6 +33,26 @@ def build(
     `signing_secret`. `remember` and `recall` keep small values for good; `home` says what somebody's home tab shows; `ping_every` is in
     seconds. Raises BadInput when what is given cannot work.
     """
+    _check(bot_tokens, app_token, signing_secret, api_url, over_http=listen_on is not None)
+    return SlackChat(
+        clock=clock,
+        bot_tokens=[token for token in bot_tokens if token],
+        app_token=app_token,
+        api_url=api_url if api_url.endswith("/") else f"{api_url}/",
+        setup=Setup(
+            signing_secret=signing_secret,
+            listen_on=listen_on,
+            ping_every=ping_every,
+            remember=remember,
+            recall=recall,
+            home=home,
+        ),
+    )
+
+
+def _check(
+    bot_tokens: Sequence[str], app_token: str, signing_secret: str, api_url: str, *, over_http: bool
+) -> None:
     where = "docs/slack.md says where each is found."
     if not any(bot_tokens):
         raise BadInput(
@@ -42,11 +63,11 @@ def build(
             "the two Slack tokens are swapped",
             remedy="The bot token begins with xoxb-, the app-level token with xapp-.",
         )
-    if listen_on is None and not app_token:
+    if not over_http and not app_token:
         raise BadInput(
             "Slack is set up without an app-level token", remedy=f"Set LOOPBRIDGE_SLACK__APP_TOKEN; {where}"
         )
-    if listen_on is not None and not signing_secret:
+    if over_http and not signing_secret:
         raise BadInput(
             "Slack is set up without a signing secret",
             remedy=f"Set LOOPBRIDGE_SLACK__SIGNING_SECRET; {where}",
@@ -54,15 +75,3 @@ def build(
     parts = urlsplit(api_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise BadInput("Slack's API address is no web address", remedy=f"Leave it at {API_URL}.")
-    return SlackChat(
-        clock=clock,
-        bot_tokens=[token for token in bot_tokens if token],
-        app_token=app_token,
-        signing_secret=signing_secret,
-        api_url=api_url if api_url.endswith("/") else f"{api_url}/",
-        listen_on=listen_on,
-        remember=remember,
-        recall=recall,
-        home=home,
-        ping_every=ping_every,
-    )
