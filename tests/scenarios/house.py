@@ -254,7 +254,10 @@ class Daemon:
         await self.launch()
         ready = await self.logged("bridge.ready")
         self.port = int(ready["http"].rpartition(":")[2])
-        assert (await self.health())["status"] == "ok"
+        async with asyncio.timeout(PATIENCE):
+            while (health := await self.health())["status"] != "ok":
+                await asyncio.sleep(0.2)
+                self.said.append(f"(health: {health})")
 
     async def launch(self) -> None:
         """Start it, and wait for nothing."""

@@ -6,11 +6,17 @@ A stage is a far side with people on it; the bridge that plays along is a daemon
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
+from adapters.chat.matrix import signs
+from tests.contract import chat_matrix_rig
+from tests.far_sides import synapse
+from tests.far_sides.matrix_people import People
 from tests.far_sides.slack import Slack
+from tests.far_sides.synapse import Account, Synapse
 from tests.scenarios.house import PATIENCE, House, Person, Talk, until
 
 
@@ -146,9 +152,84 @@ class SlackStage:
         return [line.text for line in lines if line.author in (bot.name, bot.handle)]
 
 
+class MatrixStage:
+    """Matrix, in one encrypted room that maya opens."""
+
+    claimed = False
+
+    def __init__(
+        self, synapse: Synapse, people: People, accounts: Mapping[str, Account], bot: Account
+    ) -> None:
+        self._people = people
+        self._accounts = accounts
+        self._bot = bot.user
+        self._room = ""
+        self.environ = {
+            "LOOPBRIDGE_MATRIX__HOMESERVER": synapse.url,
+            "LOOPBRIDGE_MATRIX__USER_ID": bot.user,
+            "LOOPBRIDGE_MATRIX__PASSWORD": bot.password,
+        }
+
+    async def _open(self) -> str:
+        """Return the room, opened once the bridge is there to be invited."""
+        if not self._room:
+            others = [self._accounts[who].user for who in ("ravi", "ci")]
+            room = str(
+                await self._people.ask(
+                    "maya", "create", invite=[*others, self._bot], encrypted=True, version=""
+                )
+            )
+            await asyncio.gather(*(self._people.ask(who, "join", room=room) for who in ("ravi", "ci")))
+            await self._people.ask("maya", "meet", room=room, users=[*others, self._bot])
+            await asyncio.gather(
+                *(self._people.ask(who, "meet", room=room, users=[self._bot]) for who in ("ravi", "ci"))
+            )
+            self._room = room
+        return self._room
+
+    async def _send(self, who: str, text: str, root: str, kind: str = "m.text") -> str:
+        mentions = {"user_ids": [self._bot]} if "@loop" in text else {}
+        content: dict[str, Any] = {
+            "msgtype": kind,
+            "body": text.replace("@loop", self._bot),
+            "m.mentions": mentions,
+        }
+        if root:
+            reply = {"is_falling_back": True, "m.in_reply_to": {"event_id": root}}
+            content["m.relates_to"] = {"rel_type": "m.thread", "event_id": root, **reply}
+        return str(await self._people.ask(who, "send", room=await self._open(), content=content))
+
+    async def opens(self, who: str, text: str) -> object:
+        return await self._send(who, text, "")
+
+    async def says(self, who: str, text: str, thread: object) -> None:
+        await self._send(who, text, str(thread))
+
+    async def alerts(self, text: str, thread: object) -> None:
+        await self._send("ci", text, str(thread), "m.notice")
+
+    async def _shown(self, who: str, thread: object) -> list[dict[str, Any]]:
+        shown: list[dict[str, Any]] = await self._people.ask(who, "thread", room=self._room, root=str(thread))
+        return [each for each in shown if each["sender"] == self._bot]
+
+    async def presses(self, who: str, label: str, thread: object) -> None:
+        sign = signs.SIGNS[label]
+        found: list[dict[str, Any]] = []
+        async with asyncio.timeout(PATIENCE):
+            while not found:
+                shown = await self._shown(who, thread)
+                found = [each for each in shown if f"{sign} {label}" in each["content"].get("body", "")]
+                await asyncio.sleep(0.1)
+        told = {"m.relates_to": {"rel_type": "m.annotation", "event_id": found[-1]["id"], "key": sign}}
+        await self._people.ask(who, "send", room=self._room, content=told, kind="m.reaction")
+
+    async def reads(self, who: str, thread: object) -> list[str]:
+        return [each["content"].get("body", "") for each in await self._shown(who, thread)]
+
+
 @asynccontextmanager
-async def stage(platform: str, house: House) -> AsyncIterator[Stage]:
-    """Set a stage up for a house; its daemon has to be started after."""
+async def stage(platform: str, house: House, servers: Path) -> AsyncIterator[Stage]:
+    """Set a stage up for a house; its daemon has to be started after. `servers` is where the workers of a run share a homeserver."""
     async with AsyncExitStack() as stack:
         made: Stage
         match platform:
@@ -156,7 +237,16 @@ async def stage(platform: str, house: House) -> AsyncIterator[Stage]:
                 made = LocalStage(house, stack)
             case "slack":
                 made = SlackStage(await stack.enter_async_context(Slack()))
+            case "matrix":
+                made = await _matrix(stack, servers)
             case _:
                 raise ValueError(platform)
         house.environ.update(made.environ)
         yield made
+
+
+async def _matrix(stack: AsyncExitStack, servers: Path) -> MatrixStage:
+    running = stack.enter_context(await asyncio.to_thread(synapse.shared, servers))
+    people = await stack.enter_async_context(People(running.url))
+    accounts = await chat_matrix_rig.cast(running, people)
+    return MatrixStage(running, people, accounts, await running.register("loop"))
