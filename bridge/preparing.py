@@ -124,7 +124,11 @@ class Preparing:
             await self.store.thread_messages(loop.thread, limit=THREAD_READ) if loop.with_thread else ((), 0)
         )
         capsule = await asyncio.to_thread(
-            assemble.assemble, messages, total=total, budget_tokens=CAPSULE_TOKENS, notes=notes
+            assemble.assemble,
+            messages,
+            total=max(total, loop.thread_size if loop.with_thread else 0),
+            budget_tokens=CAPSULE_TOKENS,
+            notes=notes,
         )
         await asyncio.to_thread(folder.write, folder.thread, capsule.text)
         return capsule

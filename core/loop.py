@@ -121,6 +121,9 @@ class Loop:
     failure: str = ""
     remedy: str = ""
     thread_note: str = ""  # why the earlier thread could not be read
+    thread_size: int = (
+        0  # how many messages the earlier thread has, those past the bound of a reading included
+    )
     notice: str = ""  # a passing word for the card, such as "the model is overloaded; trying again"
     refused: tuple[str, ...] = ()  # hosts the box tried to reach in vain
     halted: bool = False  # stopped before the first turn began

@@ -34,8 +34,7 @@ def thread_read(draft: Draft, event: ThreadRead) -> None:
         messages.give_files(draft, message.files)
     if event.failed:
         draft.now(thread_note=f"the earlier thread (it could not be read: {event.failed})")
-    elif event.left_out:
-        draft.now(thread_note=f"{event.left_out:,} older messages of a very long thread")
+    draft.now(thread_size=len(event.messages) + event.left_out)
     draft.prepare()
 
 

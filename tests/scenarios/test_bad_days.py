@@ -164,7 +164,10 @@ async def test_a_thread_of_ten_thousand_messages_is_bounded_and_says_so() -> Non
         said = await talk.says("/loop remember: kiwis")
         await talk.answered("kiwis", after=said)
         card = talk.text(await talk.sees("Context: "))
-        given = re.search(r"Context: ([\d,]+) messages by 1 person\. Left out: ([\d,]+) older messages", card)
+        given = re.search(
+            r"Context: ([\d,]+) messages by 1 person\. Left out: ([\d,]+) older messages that did not fit\.",
+            card,
+        )
         assert given is not None, card
         taken, left = (int(number.replace(",", "")) for number in given.groups())
         assert taken + left == 10_002, card

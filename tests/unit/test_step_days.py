@@ -89,3 +89,12 @@ async def test_telling_a_file_asks_the_machine_nothing() -> None:
     story = Story().started()
     story.calls("Edit", file_path="/loop/workdir/app/x.py")
     assert "Editing `app/x.py`" in story.told()
+
+
+def test_what_a_reading_left_out_is_counted_with_the_thread() -> None:
+    story = Story()
+    story.says("maya", "/loop fix it")
+    read = events.ThreadRead(lane=THREAD, at=story.at, loop=story.loop.id, messages=(), left_out=8001)
+    story.tell(read)
+    assert story.loop.thread_size == 8001
+    assert story.loop.thread_note == "", "it would be counted twice on the receipt"
