@@ -17,6 +17,7 @@ import structlog
 from adapters.agent.runner import Sessions
 from adapters.gateway.gateway import Gateway
 from adapters.git.host import GitHost
+from adapters.git.journal import GitJournal
 from adapters.sandbox.bwrap import Bubblewrap
 from adapters.sandbox.host import ServiceUser
 from adapters.store.store import SqlStore
@@ -30,6 +31,7 @@ from bridge.delivery import Delivery
 from bridge.dispatch import Dispatcher
 from bridge.fetching import Fetching
 from bridge.home import Home
+from bridge.journalling import Journalling
 from bridge.legs import Legs
 from bridge.looks import Looks
 from bridge.memory import MemoryGuard
@@ -69,6 +71,7 @@ class Bridge:
     git: GitHost
     claim_code: str
     clock: Clock
+    journal: Journalling
 
     async def warm_up(self) -> None:
         """Import what the first loop would wait for."""
@@ -141,21 +144,13 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
             clock=clock,
         )
     )
-    runner = await stack.enter_async_context(
-        Sessions(
-            idle_after=settings.agent.idle_after.total_seconds(),
-            max_idle=settings.agent.max_idle,
-            starts=settings.agent.starts,
-            tools=settings.agent.tools,
-            clock=clock,
-        )
-    )
+    runner = await stack.enter_async_context(_sessions(settings, clock))
     supervisor = await stack.enter_async_context(Supervisor(clock))
     house, code = await _house(settings, policy, store)
     private = (*configuration.secrets(settings), house.secret)
     logs.hide(private)
-    clean = Redactor(private).message
-    overview = Overview(store=store, clock=clock, clean=clean)
+    redactor = Redactor(private)
+    overview = Overview(store=store, clock=clock, clean=redactor.message)
     builders = wanted.builders(settings, clock=clock, store=store, overview=overview)
     chats = await stack.enter_async_context(
         Chats(settings=settings, clock=clock, supervisor=supervisor, builders=builders)
@@ -177,13 +172,15 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
         versions=Versions(doctrine=sha256(doctrine), policy=sha256(repr(policy)), cli=version), first_leg=legs.first, fetch=fetch,
     )  # fmt: skip
     looks = Looks(store=store, works=works, clock=clock, repos=house.repos)
+    journal = _journal(settings, store, clock, redactor.text)
+    stack.push_async_callback(journal.close)
     delivery = Delivery(
         store=store,
         chats=chats.connected,
         clock=clock,
         answer=looks,
         supervisor=supervisor,
-        clean=clean,
+        clean=redactor.message,
     )
     relaying = Relaying(store=store, chats=chats.connected, clock=clock, emit=wires.emit)
     performer = Performer(
@@ -202,12 +199,13 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
         clock=clock,
         supervisor=supervisor,
     )
-    dispatcher = Dispatcher(store=store, house=house, clock=clock, take=performer.take, seen=metrics.seen)
+    seen = (metrics.seen, journal.seen)
+    dispatcher = Dispatcher(store=store, house=house, clock=clock, take=performer.take, seen=seen)
     stack.push_async_callback(dispatcher.close)
     wires.dispatcher = dispatcher
     return Bridge(
         settings=settings, store=store, dispatcher=dispatcher, performer=performer, delivery=delivery, chats=chats, metrics=metrics,
-        git=git, claim_code=code, clock=clock,
+        git=git, claim_code=code, clock=clock, journal=journal,
     )  # fmt: skip
 
 
@@ -230,10 +228,28 @@ def _start_timers(bridge: Bridge, supervisor: Supervisor) -> None:
     supervisor.keep("asks", ticking.asks)
     supervisor.keep("pulses", ticking.pulses)
     supervisor.keep("sign of life", ticking.sign_of_life)
+    supervisor.keep("journal", bridge.journal.run)
+
+
+def _journal(settings: Settings, store: SqlStore, clock: Clock, clean: Callable[[str], str]) -> Journalling:
+    return Journalling(
+        ledger=store.ledger,
+        journal=GitJournal(Home(settings.home).layer("journal"), clock=clock, remote=settings.journal.remote),
+        clock=clock,
+        every=settings.journal.every.total_seconds(),
+        clean=clean,
+    )
 
 
 def _service_user(settings: Settings) -> ServiceUser | None:
     return ServiceUser.named(settings.sandbox.user) if os.geteuid() == 0 else None
+
+
+def _sessions(settings: Settings, clock: Clock) -> Sessions:
+    agent = settings.agent
+    return Sessions(
+        idle_after=agent.idle_after.total_seconds(), max_idle=agent.max_idle, starts=agent.starts, tools=agent.tools, clock=clock
+    )  # fmt: skip
 
 
 def _limits(settings: Settings) -> Limits:

@@ -34,7 +34,7 @@ class Dispatcher:
         house: House,
         clock: Clock,
         take: Callable[[Sequence[Job]], None],
-        seen: Callable[[Event, Outcome], None] = lambda event, outcome: None,
+        seen: Sequence[Callable[[Event, Outcome], None]] = (),
     ) -> None:
         self._store = store
         self._house = house
@@ -103,7 +103,8 @@ class Dispatcher:
             log.exception("event.rule_failed", dedup=event.dedup)
             outcome = self._apology(event)
         jobs = await self._store.settle(arrival, outcome)
-        self._seen(event, outcome)
+        for look in self._seen:
+            look(event, outcome)
         self._take(jobs)
 
     def _apology(self, event: Event) -> Outcome:

@@ -129,6 +129,21 @@ class Database(Section):
     )
 
 
+class Journal(Section):
+    """What the database can be rebuilt from: threads and loops as lines in a git repository."""
+
+    every: Duration = Field(
+        timedelta(minutes=5),
+        gt=timedelta(0),
+        description="How often it is written between the ends of turns, each of which writes it too.",
+    )
+    remote: str = Field(
+        "",
+        description="A repository of its own that every commit is pushed to; empty keeps it in the home alone.",
+        json_schema_extra={"expected": "a repository's URL or path, or nothing", "hidden": True},
+    )
+
+
 class Http(Section):
     """The daemon's own door: health and metrics."""
 

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     home: Path
     model: sections.Model = Field(default_factory=sections.Model)
     database: sections.Database = Field(default_factory=sections.Database)
+    journal: sections.Journal = Field(default_factory=sections.Journal)
     http: sections.Http = Field(default_factory=sections.Http)
     repos: sections.Repos = Field(default_factory=dict)
     defaults: sections.Defaults = Field(default_factory=sections.Defaults)

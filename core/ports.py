@@ -19,6 +19,7 @@ from core.effects import Effect
 from core.events import Event, FileRef, Posted
 from core.graph import Edge, Node
 from core.ids import CallId, CardKey, IdentityKey, LoopId, ThreadKey, TurnId
+from core.journal import Batch, Tip
 from core.loop import Loop
 from core.message import Caps, Message
 from core.people import People
@@ -441,3 +442,39 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
 
     async def transcribe(self, session: str, entries: Sequence[str]) -> None:
         """Append transcript entries (JSON)."""
+
+
+# ── journal ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Ledger(Protocol):
+    """What the store has for the journal: lines, each stored with its event, until a commit holds them."""
+
+    async def batch(self, limit: int = ...) -> Batch: ...
+    async def written(self, upto: int) -> None:
+        """Let go of the lines up to `upto`."""
+
+    async def lift(self, past: int) -> None:
+        """Number what waits anew, beginning after `past`."""
+
+    async def digest(self, upto: int, *, most: int) -> str:
+        """Return the graph's digest if lines up to `upto` tell all of it and it has `most` nodes at most, else ""."""
+
+
+class Journal(Protocol):
+    """Threads and loops as lines in a git repository."""
+
+    async def tip(self) -> Tip: ...
+    async def append(self, batch: Batch, *, clean: Callable[[str], str]) -> Tip:
+        """Commit a batch, each line of JSON as `clean` gives it back. Raises Refused when lines in between are missing."""
+
+    async def noted(self, graph: str) -> None:
+        """Commit the digest of the graph that all lines together tell."""
+
+    async def adopt(self) -> bool:
+        """Begin with what the remote holds, when there is nothing here yet."""
+
+    async def push(self) -> None:
+        """Bring the remote, if there is one, up to the newest commit. Raises Unavailable, Rejected."""
+
+    async def tidy(self) -> None: ...

@@ -26,12 +26,16 @@ TOLD_AGAIN = "UPDATE node SET text = :text, props = :props WHERE id = :id"
 EDGE = "INSERT INTO edge (src, kind, dst, at) VALUES (:src, :kind, :dst, :at) ON CONFLICT (src, kind, dst) DO NOTHING"
 
 
-def write(facts: Sequence[graph.Fact], hand: Hand) -> None:
-    """Write nodes and edges. Raises ValueError for an instant without a time zone."""
+def write(facts: Sequence[graph.Fact], hand: Hand) -> Sequence[graph.Fact]:
+    """Write nodes and edges; return them without the nodes that were known just so. Raises ValueError for an instant without a time zone."""
     known: dict[str, int] = {}
+    news: list[graph.Fact] = []
     for fact in facts:
         if isinstance(fact, graph.Node):
-            known[fact.key] = _node(fact, hand)
+            known[fact.key], new = _node(fact, hand)
+            if not new:
+                continue
+        news.append(fact)
     hand.many(
         EDGE,
         [
@@ -45,13 +49,15 @@ def write(facts: Sequence[graph.Fact], hand: Hand) -> None:
             if isinstance(edge, graph.Edge)
         ],
     )
+    return news
 
 
-def _node(node: graph.Node, hand: Hand) -> int:
+def _node(node: graph.Node, hand: Hand) -> tuple[int, bool]:
+    """Return the node's id, and whether anything about it is new."""
     at = micros(node.at)
     row = hand.row(KNOWN, key=node.key)
     if row is None:
-        return _new(node.key, node.kind, node.audience, at, node.text, _props(node.props), hand)
+        return _new(node.key, node.kind, node.audience, at, node.text, _props(node.props), hand), True
     identifier: int = row["id"]
     if row["stub"]:
         hand.run(
@@ -63,13 +69,14 @@ def _node(node: graph.Node, hand: Hand) -> int:
             text=node.text,
             props=_props(node.props),
         )
-        return identifier
+        return identifier, True
     merged = {**codec.props(row["props"]), **node.props}
     # Whoever names a thing without its text says nothing of the text. What was deleted stays so, even if it is told of late.
     text = "" if merged.get("deleted") else node.text or row["text"]
-    if (text, props := _props(merged)) != (row["text"], row["props"]):
+    new = (text, props := _props(merged)) != (row["text"], row["props"])
+    if new:
         hand.run(TOLD_AGAIN, id=identifier, text=text, props=props)
-    return identifier
+    return identifier, new
 
 
 def _id(key: str, edge: graph.Edge, known: dict[str, int], hand: Hand) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,10 +24,23 @@ class Hand:
         # SQLAlchemy's own way of running a statement costs several times what SQLite takes for it.
         self._driver = driver
         self._driver.row_factory = sqlite3.Row
+        self._begin = str(connection.get_execution_options().get("begin", "BEGIN"))
         self.codec = words
         self._clock = clock
         self._ready: dict[str, str] = {}
         self._ids: dict[str, int] = {}
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what is done inside, durably, or nothing of it. Raises what the driver raises."""
+        self._driver.execute(self._begin)
+        try:
+            yield
+            self._driver.execute("COMMIT")
+        except BaseException:
+            if self._driver.in_transaction:  # some failures end it by themselves
+                self._driver.execute("ROLLBACK")
+            raise
 
     def now(self) -> int:
         """Return the present in microseconds."""
@@ -74,6 +88,10 @@ class Hand:
             self._ids[table] = self.value(f"SELECT coalesce(max({column}), 0) FROM {table}")  # noqa: S608 - names of ours
         self._ids[table] += 1
         return self._ids[table]
+
+    def renumber(self, table: str) -> None:
+        """Look at the table again before the next id is given out: rows came in with ids of their own."""
+        self._ids.pop(table, None)
 
     def _execute(self, statement: str, values: Mapping[str, str | float | None]) -> sqlite3.Cursor:
         return self._driver.execute(self._worded(statement), _cleaned(values))

@@ -14,8 +14,9 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from adapters.store import claim, codec, faults, opening, reads, walks, writes
+from adapters.store import claim, codec, faults, journal, opening, reads, walks, writes
 from adapters.store.hand import Hand
+from adapters.store.ledger import Ledger
 from adapters.store.worker import Worker
 from core import errors, graph, ids, ports
 from core.asks import Ask
@@ -113,7 +114,8 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
 
     async def settle(self, arrival: ports.Arrival, outcome: Outcome) -> Sequence[ports.Job]:
         landed = self._forget_people if outcome.members or outcome.identities else None
-        return await self._writer.do(partial(writes.settle, arrival.seq, outcome), landed)
+        noted = partial(journal.note, arrival.event, outcome)
+        return await self._writer.do(partial(writes.settle, arrival, outcome, noted), landed)
 
     async def jobs(self) -> Sequence[ports.Job]:
         return await self._reader.do(reads.jobs)
@@ -180,6 +182,11 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
     async def digest(self) -> str:
         """Return the SHA-256 (hex) of the whole graph, the same for the same nodes and edges."""
         return await self._reader.do(walks.digest)
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return what the journal is written from, and a database from the journal."""
+        return Ledger(self._reader, self._writer)
 
     # ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

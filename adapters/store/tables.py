@@ -211,5 +211,15 @@ watermark = sa.Table(
     sa.Column("value", sa.Text, nullable=False),
 )
 
+journal = sa.Table(
+    "journal",
+    META,
+    sa.Column("id", ID, primary_key=True, autoincrement=False),
+    sa.Column("lane", sa.Text, nullable=False),
+    sa.Column("loop", sa.Text, nullable=False),  # the loop that changed with it, or empty
+    sa.Column("people", sa.Integer, nullable=False),  # whether members or accounts did
+    sa.Column("line", sa.Text, nullable=False),  # empty in the row that marks what was written last
+)
+
 for statement in search.DDL:
     sa.event.listen(META, "after_create", _virtual(statement))

@@ -95,7 +95,7 @@ class Worker:
     def _read(self, batch: Sequence[Task]) -> None:
         # One snapshot serves the batch: whatever a caller has seen written was committed before its read was queued.
         try:
-            with self._tool.connection.begin():
+            with self._tool.transaction():
                 for task in batch:
                     try:
                         task.result = task.unit(self._tool)
@@ -107,7 +107,7 @@ class Worker:
 
     def _write(self, batch: Sequence[Task], reserve: claim.Reserve) -> None:
         try:
-            with self._tool.connection.begin():
+            with self._tool.transaction():
                 for task in batch:
                     task.result = task.unit(self._tool)
         except Exception as exc:  # noqa: BLE001 - carried to whoever awaits it
@@ -126,7 +126,7 @@ class Worker:
 
     def _alone(self, task: Task) -> None:
         try:
-            with self._tool.connection.begin():
+            with self._tool.transaction():
                 task.result = task.unit(self._tool)
         except Exception as exc:  # noqa: BLE001 - carried to whoever awaits it
             task.error = self._writing(exc)

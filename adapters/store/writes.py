@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from adapters.store import facts
 from adapters.store.codec import micros
 from adapters.store.hand import Hand
-from core import asks, desk, effects, events, ids, loop, people, ports
+from core import asks, desk, effects, events, graph, ids, loop, people, ports
 
+Also = Callable[[Sequence[graph.Fact], Hand], None]
 ARRIVE = (
     "INSERT INTO event (id, dedup, kind, lane, payload, at) VALUES (:id, :dedup, :kind, :lane, :payload, :at)"
     " ON CONFLICT (dedup) DO NOTHING"
@@ -96,26 +97,28 @@ def arrive(happened: Sequence[events.Event], hand: Hand) -> Sequence[ports.Arriv
     return arrivals
 
 
-def settle(seq: int, outcome: desk.Outcome, hand: Hand) -> Sequence[ports.Job]:
-    """Write what is true after an event, unless that was done before."""
-    if not hand.run(HANDLED, id=seq, now=hand.now()):
+def settle(arrival: ports.Arrival, outcome: desk.Outcome, also: Also, hand: Hand) -> Sequence[ports.Job]:
+    """Write what is true after an event, unless that was done before. `also` is given the facts that were new."""
+    if not hand.run(HANDLED, id=arrival.seq, now=hand.now()):
         return ()
     if outcome.loop is not None:
-        _loop(outcome.loop, hand)
+        put_loop(outcome.loop, hand)
         for thread in outcome.loop.followers:
             hand.run(FOLLOW, thread=thread, loop=outcome.loop.id)
     for thread in outcome.unfollowed:
         hand.run(UNFOLLOW, thread=thread)
     for ask in outcome.asks:
-        _ask(ask, hand)
-    _people(outcome.members, outcome.identities, hand)
-    facts.write(outcome.facts, hand)
+        put_ask(ask, hand)
+    put_people(outcome.members, outcome.identities, hand)
+    news = facts.write(outcome.facts, hand)
     if outcome.spent is not None:
-        _spend(outcome.spent, hand)
+        put_spend(outcome.spent, hand)
+    also(news, hand)
     return _effects(outcome.effects, hand)
 
 
-def _loop(value: loop.Loop, hand: Hand) -> None:
+def put_loop(value: loop.Loop, hand: Hand) -> None:
+    """Write a loop and its turn as they are now."""
     events.aware(value.created_at)
     row: dict[str, str | int] = {
         "id": value.id,
@@ -144,7 +147,8 @@ def _loop(value: loop.Loop, hand: Hand) -> None:
         )
 
 
-def _ask(ask: asks.Ask, hand: Hand) -> None:
+def put_ask(ask: asks.Ask, hand: Hand) -> None:
+    """Write an ask as it is now, and its decision when it is settled."""
     hand.run(
         ASK,
         id=ask.id,
@@ -169,14 +173,16 @@ def _ask(ask: asks.Ask, hand: Hand) -> None:
         )
 
 
-def _people(members: Sequence[people.Member], identities: Sequence[people.Identity], hand: Hand) -> None:
+def put_people(members: Sequence[people.Member], identities: Sequence[people.Identity], hand: Hand) -> None:
+    """Write members and their accounts."""
     for member in members:
         hand.run(MEMBER, id=member.id, name=member.name, role=member.role, claimed=int(member.claimed))
     for identity in identities:
         hand.run(IDENTITY, key=identity.key, member=identity.member)
 
 
-def _spend(spent: events.Spent, hand: Hand) -> None:
+def put_spend(spent: events.Spent, hand: Hand) -> None:
+    """Write what one request cost, once."""
     hand.run(
         SPEND,
         loop=spent.loop,

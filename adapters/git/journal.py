@@ -1,0 +1,278 @@
+"""The journal's repository. Owns: GitJournal. Imports: core. Effects: commits in one bare repository of the host's own, pushes and fetches it.
+
+No worktree: what is written goes from memory into a commit by `fast-import`, whose last act is to move the branch. A crash at any
+moment leaves the commit before or the commit after. The newest commit says up to which line it goes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from adapters.git import names, safe
+from core import errors, journal, ports
+
+log = logging.getLogger(__name__)
+
+BRANCH = "refs/heads/main"
+CHUNK = (
+    256 << 10
+)  # a commit holds the whole of each file it changes: a thread's lines go on in a new one past this
+GROUP = 8 << 20
+DURABLE = ("-c", "core.fsync=committed,reference")
+TIDY = ("-c", "gc.auto=2000", "-c", "gc.autoDetach=false")
+_SLOW = safe.Bounds(seconds=600.0, output=64 << 20, memory=8 << 30)
+_AUTHOR = "Loopbridge <loopbridge@localhost>"
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of the newest commit."""
+
+    path: str
+    sha: str
+    size: int
+
+
+class GitJournal:
+    """The journal at `path`, a bare repository. `remote` is an address that follows it, or empty.
+
+    Every method raises Damaged when the repository cannot be read, StorageFull, and Unavailable when git is missing or too slow.
+    """
+
+    def __init__(
+        self, path: Path, *, clock: ports.Clock, remote: str = "", grants: Mapping[str, str] | None = None
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._remote = names.origin("journal", remote) if remote else ""
+        self._git = safe.SafeGit(globals_at=safe.NOWHERE, grants=grants)
+
+    async def tip(self) -> journal.Tip:
+        """Return what the newest commit says of the journal; a journal without a line has the number 0."""
+        if not any(file.path == journal.TIP for file in await self._listed(journal.TIP)):
+            return journal.Tip()
+        try:
+            return journal.tip(await self._ask("cat-file", "blob", f"{BRANCH}:{journal.TIP}"))
+        except (ValueError, KeyError, TypeError) as exc:
+            raise self._damaged(f"{journal.TIP} says nothing this version knows") from exc
+
+    async def append(self, batch: journal.Batch, *, clean: Callable[[str], str]) -> journal.Tip:
+        """Commit a batch behind the newest line; return the new tip. Raises Refused when lines are missing in between.
+
+        `clean` takes secrets out of one line of JSON.
+        """
+        tip = await self.tip()
+        if tip.seq != batch.since:
+            raise errors.Refused(
+                f"The journal ends with line {tip.seq}; what should follow comes after {batch.since}."
+            )
+        threads: dict[str, list[str]] = {}
+        masked = 0
+        for entry in batch.entries:
+            cleaned = clean(entry.text)
+            masked += cleaned != entry.text
+            line = replace(entry, text=cleaned).spelled()
+            threads.setdefault(journal.thread_folder(entry.lane), []).append(line)
+        new = replace(
+            tip,
+            seq=batch.upto,
+            since=batch.since,
+            lines=tip.lines + len(batch.entries),
+            masked=tip.masked + masked,
+            batch=batch.digest,
+            graph="",
+        )
+        files = await self._longer(threads)
+        files |= {journal.loop_file(key): _each(text, clean) for key, text in batch.loops.items()}
+        if batch.people is not None:
+            files[journal.PEOPLE] = _each(batch.people, clean)
+        await self._commit(_subject(batch, len(threads)), files | {journal.TIP: new.spelled()})
+        return new
+
+    async def noted(self, graph: str) -> None:
+        """Commit the digest of the graph that the lines tell."""
+        tip = await self.tip()
+        await self._commit("The graph's digest", {journal.TIP: replace(tip, graph=graph).spelled()})
+
+    async def push(self) -> None:
+        """Bring the remote up to the newest commit. Raises Unavailable when it cannot be reached, Rejected when it went elsewhere."""
+        if not self._remote:
+            return
+        done = await self._git.run(
+            self._path,
+            "push",
+            "--quiet",
+            "--end-of-options",
+            self._remote,
+            f"{BRANCH}:{BRANCH}",
+            remote=True,
+            bounds=_SLOW,
+        )
+        if done.code == 0:
+            return
+        said = names.clean(names.redact(done.err), 300)
+        if "rejected" in done.err:
+            raise errors.Rejected(
+                f"The journal's remote holds commits that are not from here: {said}",
+                remedy="Give each bridge a journal of its own; the commits are kept in the home.",
+            )
+        raise errors.Unavailable(
+            f"The journal's remote can't be reached: {said}", remedy="The commits are kept in the home."
+        )
+
+    async def adopt(self) -> bool:
+        """Begin with what the remote holds, if there is a remote with a journal and nothing here yet; say whether that was so."""
+        if not self._remote or await self.tip() != journal.Tip():
+            return False
+        done = await self._git.run(
+            self._path, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options", self._remote,
+            f"+{BRANCH}:{BRANCH}", remote=True, bounds=_SLOW,
+        )  # fmt: skip
+        if done.code and "couldn't find remote ref" not in done.err:
+            raise errors.Unavailable(
+                f"The journal's remote can't be reached: {names.clean(names.redact(done.err), 300)}",
+                remedy="Check its address (journal.remote) and the bridge's access to it.",
+            )
+        return done.code == 0
+
+    async def tidy(self) -> None:
+        """Pack what lies loose, when it is much."""
+        await self._git.run(self._path, *TIDY, "gc", "--auto", "--quiet", bounds=_SLOW)
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def texts(self, folder: str) -> AsyncIterator[Mapping[str, str]]:
+        """Yield the files below a folder of the newest commit, path → text, some megabytes at a time."""
+        group: list[_File] = []
+        for file in await self._listed(folder, deep=True):
+            if group and sum(known.size for known in group) + file.size > GROUP:
+                yield await self._read(group)
+                group = []
+            group.append(file)
+        if group:
+            yield await self._read(group)
+
+    async def newest(self) -> tuple[str, datetime | None]:
+        """Return the newest commit and when it was made."""
+        sha, _, at = (await self._ask("log", "-1", "--format=%H %cI", BRANCH)).partition(" ")
+        return sha, datetime.fromisoformat(at) if at else None
+
+    async def commits(self, *paths: str) -> int:
+        """Return how many commits have touched these paths."""
+        return int(await self._ask("rev-list", "--count", BRANCH, "--", *paths) or 0)
+
+    async def rewrite(self, subject: str, files: Mapping[str, str], gone: Sequence[str]) -> None:
+        """Commit new texts of files and take others away; what earlier commits hold stays."""
+        await self._commit(subject, files, gone)
+
+    async def _longer(self, threads: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        """Return the files that hold these lines: each thread's last one, or a new one behind it."""
+        last: dict[str, _File] = {}
+        for file in await self._listed(*(f"{folder}/" for folder in threads)):
+            last[file.path.rpartition("/")[0]] = file
+        open_files = {folder: file for folder, file in last.items() if file.size < CHUNK}
+        before = await self._read(list(open_files.values()))
+        files = {}
+        for folder, lines in threads.items():
+            if folder in open_files:
+                path = open_files[folder].path
+            else:
+                number = (
+                    int(last[folder].path.rpartition("/")[2].partition(".")[0]) + 1 if folder in last else 1
+                )
+                path = f"{folder}/{number:06}.jsonl"
+            files[path] = before.get(path, "") + "".join(f"{line}\n" for line in lines)
+        return files
+
+    async def _listed(self, *paths: str, deep: bool = False) -> list[_File]:
+        if not paths:
+            return []
+        words = ("ls-tree", "-z", "-l", *(("-r",) if deep else ()), BRANCH, "--", *paths)
+        rows = (row.partition("\t") for row in (await self._ask(*words)).split("\0") if row)
+        found = []
+        for head, _, path in rows:
+            _mode, kind, sha, size = head.split()
+            if kind == "blob":
+                found.append(_File(path, sha, int(size)))
+        return found
+
+    async def _read(self, files: Sequence[_File]) -> dict[str, str]:
+        """Return the texts of files by their paths."""
+        if not files:
+            return {}
+        asked = "".join(f"{file.sha}\n" for file in files).encode()
+        room = sum(file.size + 100 for file in files) + 1024
+        done = await self._git.run(
+            self._path,
+            "cat-file",
+            "--batch",
+            stdin=asked,
+            bounds=replace(_SLOW, output=max(room, _SLOW.output)),
+        )
+        texts, at = {}, 0
+        for file in files:
+            start = done.out.find(b"\n", at) + 1
+            if (
+                done.code
+                or done.cut
+                or done.out[at:start].split() != [file.sha.encode(), b"blob", b"%d" % file.size]
+            ):
+                raise self._damaged(f"{file.path} is missing")
+            texts[file.path] = done.out[start : start + file.size].decode("utf-8", "replace")
+            at = start + file.size + 1
+        return texts
+
+    # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _commit(self, subject: str, files: Mapping[str, str], gone: Sequence[str] = ()) -> None:
+        parent = await self._ask("rev-parse", "--verify", BRANCH)
+        parts = [
+            f"commit {BRANCH}\ncommitter {_AUTHOR} {int(self._clock.now().timestamp())} +0000\n".encode(),
+            _data(subject.encode()),
+            f"from {parent}\n".encode(),
+            *(f"D {path}\n".encode() for path in gone),
+        ]
+        for path, text in files.items():
+            parts += [f"M 100644 inline {path}\n".encode(), _data(text.encode("utf-8", "replace"))]
+        parts.append(b"done\n")
+        done = await self._git.run(
+            self._path,
+            *DURABLE,
+            "fast-import",
+            "--quiet",
+            "--done",
+            "--date-format=raw",
+            stdin=b"".join(parts),
+            bounds=_SLOW,
+        )
+        if done.code:
+            raise self._damaged(names.clean(done.err, 300) or f"git ended with {done.code}")
+
+    async def _ask(self, *arguments: str) -> str:
+        done = await self._git.run(self._path, *arguments, bounds=_SLOW)
+        if done.code or done.cut:
+            raise self._damaged(names.clean(names.redact(done.err), 300) or f"git ended with {done.code}")
+        return done.text
+
+    def _damaged(self, what: str) -> errors.Damaged:
+        return errors.Damaged(
+            f"The journal {self._path} can't be used: {what}. What is to be journalled stays in the database.",
+            remedy=f"Look at it with git --git-dir={self._path} fsck; if it is beyond mending, put a copy in its place.",
+        )
+
+
+def _each(text: str, clean: Callable[[str], str]) -> str:
+    return "\n".join(clean(line) if line else "" for line in text.split("\n"))
+
+
+def _data(content: bytes) -> bytes:
+    return b"data %d\n%s\n" % (len(content), content)
+
+
+def _subject(batch: journal.Batch, threads: int) -> str:
+    count = len(batch.entries)
+    return f"{count} line{'s' * (count != 1)} of {threads} thread{'s' * (threads != 1)}, up to {batch.upto}\n"

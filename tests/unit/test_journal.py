@@ -1,0 +1,210 @@
+"""The journal: written with every event, told back into the same graph. Owns: nothing. Effects: temp homes, real git."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bridge import rebuilding
+from core import errors
+from core.journal import WITHDRAWN, thread_folder
+from core.redact import Redactor
+from tests.unit.journal_rig import Rig, a_long_story, lane
+
+
+@pytest.fixture
+def rig(home: Path) -> Rig:
+    return Rig(root=home / "h")
+
+
+async def test_a_long_story_is_journalled(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        assert await telling.journalling.drain() > 50
+        assert await telling.journalling.drain() == 0
+        lines = await rig.lines()
+        tip = await rig.journal().tip()
+        assert tip.lines == len(lines)
+
+
+async def test_a_rebuild_tells_the_same_graph(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        await telling.journalling.close()
+        graph, before = await telling.store.digest(), await telling.store.people()
+        spent, loops = await telling.store.spent(), await telling.store.loops(live_only=False)
+    rebuilt = await rebuilding.rebuild(
+        rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops
+    )
+    assert rebuilt.verified
+    assert rebuilt.graph == graph
+    async with rig.telling("new.db") as telling:
+        store = telling.store
+        assert await store.digest() == graph
+        assert await store.people() == before
+        assert await store.spent() == spent
+        assert {loop.id for loop in await store.loops(live_only=False)} == {loop.id for loop in loops}
+        assert await store.jobs() == []
+        assert await store.waiting() == []
+
+
+async def test_after_a_rebuild_nothing_is_taken_twice_and_nothing_waits(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        await telling.journalling.drain()
+        (waiting,) = [loop for loop in await telling.store.loops() if loop.status == "waiting"]
+        graph = await telling.store.digest()
+    (rig.home.loops / waiting.id).mkdir()
+    (rig.home.loops / waiting.id / "lock.json").touch()
+    rebuilt = await rebuilding.rebuild(
+        rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops
+    )
+    assert rebuilt.verified is None
+    async with rig.telling("new.db") as telling:
+        for number in range(1, 31):
+            telling.numbers[lane(3)] = number - 1
+            await telling.says(lane(3), "maya", "told a second time")
+        assert await telling.store.digest() == graph
+        desk = await telling.store.desk(waiting.thread)
+        assert desk.loop is not None
+        assert desk.loop.turn is not None
+        assert (desk.loop.status, desk.loop.turn.state) == ("failed", "ended")
+        assert desk.loop.prepared
+        assert desk.loop.session == waiting.session
+        assert [(ask.state, ask.reason) for ask in desk.asks] == [("withdrawn", WITHDRAWN)]
+        elsewhere = (await telling.store.desk(lane(1))).loop
+        assert elsewhere is not None
+        assert not elsewhere.prepared
+        assert "folder" in elsewhere.failure
+        # It goes on: numbers follow those of the journal, and a retry makes the folder anew.
+        telling.numbers[lane(1)] = 100
+        await telling.says(lane(1), "maya", "/loop retry")
+        assert "prepare" in {job.effect.kind for job in await telling.store.jobs()}
+        await telling.journalling.close()
+        lines = [json.loads(line) for line in await rig.lines()]
+        assert len({line["seq"] for line in lines}) == len(lines) == rebuilt.lines + 1
+
+
+async def test_a_secret_never_enters(rig: Rig) -> None:
+    rig.clean = Redactor(["swordfish"]).text
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        await telling.starts(lane(9), task="use swordfish to log in")
+        await telling.journalling.close()
+    for path in (await asyncio.to_thread(rig.git, "ls-tree", "-r", "--name-only", "main")).split():
+        assert "swordfish" not in await asyncio.to_thread(rig.git, "show", f"main:{path}")
+    assert "[secret]" in "".join(await rig.lines())
+    rebuilt = await rebuilding.rebuild(
+        rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops
+    )
+    assert rebuilt.masked
+    assert rebuilt.verified is None
+
+
+async def test_buttons_cannot_be_forged_from_the_journal(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        await telling.journalling.drain()
+        nonces = [ask.nonce for ask in (await telling.store.desk(lane(2))).asks]
+        assert all(nonces)
+        lines = "".join(await rig.lines())
+        assert not [nonce for nonce in nonces if nonce in lines]
+
+
+async def test_a_rebuild_refuses_a_database_that_holds_something(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await telling.says(lane(1), "maya", "hello")
+        await telling.journalling.drain()
+    with pytest.raises(errors.Refused, match="not empty") as caught:
+        await rebuilding.rebuild(rig.url(), rig.journal(), clock=rig.clock, loops=rig.home.loops)
+    assert "mv" in caught.value.remedy
+
+
+async def test_a_journal_without_lines_is_nothing_to_rebuild_from(rig: Rig) -> None:
+    with pytest.raises(errors.BadInput, match="no line"):
+        await rebuilding.rebuild(rig.url(), rig.journal(), clock=rig.clock, loops=rig.home.loops)
+
+
+async def test_a_journal_that_lacks_a_line_is_damaged(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await telling.says(lane(1), "maya", "hello")
+        await telling.says(lane(2), "maya", "hello")
+        await telling.journalling.drain()
+    await rig.journal().rewrite("cut", {}, [f"{thread_folder(lane(1))}/000001.jsonl"])
+    with pytest.raises(errors.Damaged, match="should hold 2"):
+        await rebuilding.rebuild(rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops)
+    async with rig.telling("new.db") as telling:
+        assert await telling.store.ledger.empty()
+
+
+async def test_an_old_or_new_database_goes_on_behind_the_journal(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        await telling.journalling.drain()
+        old = await telling.store.digest()
+    async with rig.telling("other.db") as telling:
+        await telling.says(lane(77), "maya", "a database that knows nothing of the past")
+        await telling.journalling.drain()
+        await telling.says(lane(77), "maya", "and goes on")
+        await telling.journalling.close()
+    lines = [json.loads(line) for line in await rig.lines()]
+    assert len({line["seq"] for line in lines}) == len(lines)
+    rebuilt = await rebuilding.rebuild(
+        rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops
+    )
+    assert rebuilt.graph != old
+    async with rig.telling("new.db") as telling:
+        for thread, count in ((lane(3), 30), (lane(77), 2)):
+            assert (await telling.store.thread_messages(thread, limit=1))[1] == count
+
+
+async def test_a_long_thread_goes_on_in_another_file(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        for _ in range(3):
+            for _ in range(5):
+                await telling.says(lane(1), "maya", "x" * 30_000)
+            await telling.journalling.drain()
+        graph = await telling.store.digest()
+    names = (await asyncio.to_thread(rig.git, "ls-tree", "-r", "--name-only", "main", "threads")).split()
+    assert [name.rpartition("/")[2] for name in names] == ["000001.jsonl", "000002.jsonl"]
+    rebuilt = await rebuilding.rebuild(
+        rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops
+    )
+    assert rebuilt.graph == graph
+
+
+async def test_a_remote_follows_and_can_be_begun_from(rig: Rig, home: Path) -> None:
+    remote = home / "remote.git"
+    await asyncio.to_thread(
+        subprocess.run, ["git", "init", "-q", "--bare", "-b", "main", str(remote)], check=True
+    )
+    async with rig.telling(remote=str(remote)) as telling:
+        await a_long_story(telling)
+        await telling.journalling.close()
+        await rig.journal(str(remote)).push()
+        graph = await telling.store.digest()
+    other = await asyncio.to_thread(Rig, root=home / "other")
+    rebuilt = await rebuilding.rebuild(
+        other.url(), other.journal(str(remote)), clock=rig.clock, loops=other.home.loops
+    )
+    assert rebuilt.verified
+    assert rebuilt.graph == graph
+
+
+async def test_turns_and_time_set_it_going(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        running = asyncio.create_task(telling.journalling.run())
+        try:
+            async with asyncio.timeout(60):
+                while not (await rig.journal().tip()).seq:  # noqa: ASYNC110 - a commit tells no one of its coming
+                    await asyncio.sleep(0.05)
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+        await telling.journalling.close()
+        assert (await rig.journal().tip()).graph == await telling.store.digest()
