@@ -66,19 +66,17 @@ def _note(draft: Draft, call: Call) -> None:
 def _decided(draft: Draft, call: Call) -> Ask | None:
     """Return the ask that already stands for this call: the same call resumed, or the same input repeated after a crash."""
     turn = draft.turn()
-    same = [
+    # A withdrawn ask was decided by nobody: whoever tries again asks again.
+    standing = [
         ask
         for ask in draft.asks.values()
-        if ask.turn == turn.id and ask.call == call.id and ask.digest == call.digest
+        if ask.turn == turn.id and ask.digest == call.digest and ask.state != "withdrawn"
     ]
+    same = [ask for ask in standing if ask.call == call.id]
     if same:
         return max(same, key=lambda ask: ask.asked_at)
     waiting = {known.id for known in turn.calls if known.state == "asked" and known.leg < call.leg}
-    repeated = [
-        ask
-        for ask in draft.asks.values()
-        if ask.turn == turn.id and ask.call in waiting and ask.digest == call.digest and not ask.open
-    ]
+    repeated = [ask for ask in standing if ask.call in waiting and not ask.open]
     return max(repeated, key=lambda ask: ask.asked_at, default=None)
 
 

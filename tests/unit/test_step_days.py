@@ -98,3 +98,14 @@ def test_what_a_reading_left_out_is_counted_with_the_thread() -> None:
     story.tell(read)
     assert story.loop.thread_size == 8001
     assert story.loop.thread_note == "", "it would be counted twice on the receipt"
+
+
+def test_an_ask_that_was_withdrawn_is_asked_anew_by_a_retry() -> None:
+    story = Story().started()
+    story.calls("Bash", command="pip install x")
+    story.tell(events.TurnBroke(**story.of_turn(), what="The agent's process was killed."))
+    story.says("maya", "/loop retry")
+    story.running()
+    story.calls("Bash", "t2", command="pip install x")
+    assert "may I run this?" in story.told()
+    assert not story.of(effects.Rule)
