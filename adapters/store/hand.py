@@ -89,6 +89,10 @@ class Hand:
         self._ids[table] += 1
         return self._ids[table]
 
+    def renumber(self, table: str) -> None:
+        """Look at the table again before the next id is given out: rows came in with ids of their own."""
+        self._ids.pop(table, None)
+
     def _execute(self, statement: str, values: Mapping[str, str | float | None]) -> sqlite3.Cursor:
         return self._driver.execute(self._worded(statement), _cleaned(values))
 
