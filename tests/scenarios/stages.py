@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from adapters.chat.matrix import signs
 from tests.contract import chat_matrix_rig
 from tests.far_sides import synapse
+from tests.far_sides.discord.records import Channel, Message
+from tests.far_sides.discord.server import TOKEN, FarDiscord
 from tests.far_sides.matrix_people import People
 from tests.far_sides.slack import Slack
 from tests.far_sides.synapse import Account, Synapse
@@ -227,6 +229,59 @@ class MatrixStage:
         return [each["content"].get("body", "") for each in await self._shown(who, thread)]
 
 
+class DiscordStage:
+    """Discord, in one channel of one server; the person who writes first opens the thread."""
+
+    claimed = False
+
+    def __init__(self, far: FarDiscord) -> None:
+        self._far = far
+        world = far.world
+        self._people = {who: world.user(who, shown=who.capitalize()) for who in ("maya", "ravi")}
+        self._people["ci"] = world.user("ci", shown="CI bot", bot=True)
+        self._general = world.channel(world.guild("Team", *self._people.values()), "general")
+        self.environ = {"LOOPBRIDGE_DISCORD__TOKEN": TOKEN, "LOOPBRIDGE_DISCORD__API_URL": far.api_url}
+
+    def _words(self, text: str) -> str:
+        return text.replace("@loop", f"<@{self._far.world.bot.id}>")
+
+    def _thread(self, who: str, thread: object) -> Channel:
+        assert isinstance(thread, int)
+        return self._far.hands.user_opens_thread(self._people[who], self._general.messages[thread])
+
+    async def opens(self, who: str, text: str) -> object:
+        return self._far.hands.user_posts(self._people[who], self._general, self._words(text)).id
+
+    async def says(self, who: str, text: str, thread: object) -> None:
+        self._far.hands.user_posts(self._people[who], self._thread(who, thread), self._words(text))
+
+    async def alerts(self, text: str, thread: object) -> None:
+        self._far.hands.user_posts(self._people["ci"], self._thread("maya", thread), text)
+
+    async def presses(self, who: str, label: str, thread: object) -> None:
+        found: list[Message] = []
+        async with asyncio.timeout(PATIENCE):
+            while not found:
+                said = self._thread(who, thread).messages.values()
+                found = [
+                    each
+                    for each in said
+                    if label in {part.get("label") for row in each.components for part in row["components"]}
+                ]
+                await asyncio.sleep(0.05)
+        await self._far.hands.user_presses(self._people[who], found[-1], label)
+
+    async def reads(self, who: str, thread: object) -> list[str]:
+        hands, person = self._far.hands, self._people[who]
+        assert isinstance(thread, int)
+        channel = self._far.world.channels.get(thread)
+        shown = [
+            *(hands.sees(person, channel) if channel else ()),
+            *hands.sees(person, self._far.world.direct(person)),
+        ]
+        return [each.text for each in shown if each.bot and each.author != self._people["ci"].shown]
+
+
 @asynccontextmanager
 async def stage(platform: str, house: House, servers: Path) -> AsyncIterator[Stage]:
     """Set a stage up for a house; its daemon has to be started after. `servers` is where the workers of a run share a homeserver."""
@@ -239,6 +294,8 @@ async def stage(platform: str, house: House, servers: Path) -> AsyncIterator[Sta
                 made = SlackStage(await stack.enter_async_context(Slack()))
             case "matrix":
                 made = await _matrix(stack, servers)
+            case "discord":
+                made = DiscordStage(await stack.enter_async_context(FarDiscord()))
             case _:
                 raise ValueError(platform)
         house.environ.update(made.environ)

@@ -11,7 +11,7 @@ from adapters import registry
 from tests.scenarios.house import DEMO, house
 from tests.scenarios.stages import sees, stage
 
-PLATFORMS = ("local", "slack", "matrix")
+PLATFORMS = ("local", "slack", "matrix", "discord")
 ALERT = "build 8123 failed: test_token_expires_at_its_lifetime AssertionError"
 
 
