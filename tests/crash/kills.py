@@ -14,7 +14,8 @@ from pathlib import Path
 
 from adapters.chat.local import render
 from adapters.chat.local.records import Record
-from tests.scenarios.house import DEMO, Daemon, House, Person, Talk, house
+from tests.scenarios.daemon import Daemon
+from tests.scenarios.house import DEMO, House, Person, Talk, house
 
 TASK = "/loop --repo demo fix the failing test"
 OUTCOME = "Fixed: a session now expires at its lifetime"

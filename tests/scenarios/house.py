@@ -1,4 +1,4 @@
-"""A whole bridge for a test. Owns: House, Daemon, Person, Talk. Imports: bridge, the local chat's client. Effects: a home in a temp folder.
+"""A whole bridge for a test. Owns: House, Person, Talk. Imports: bridge, the local chat's client. Effects: a home in a temp folder.
 
 Everything is real: the CLI in its sandbox, git, the database, the local chat; the model alone follows a script. The bridge runs
 in this process (`House.bridge`) or as a daemon of its own (`House.daemon`), which can be stopped, killed and started again.
@@ -7,21 +7,15 @@ in this process (`House.bridge`) or as a daemon of its own (`House.daemon`), whi
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import aiohttp
 
 import adapters.rehearsal
 from adapters.chat.local import render
@@ -31,11 +25,12 @@ from bridge import app, seed
 from bridge import home as homes
 from config import settings as configuration
 from core.errors import Unavailable
+from tests.scenarios.daemon import PATIENCE, Daemon
 
-# Seconds for any one thing to happen; every wait ends as soon as it does.
-PATIENCE = float(os.environ.get("SCENARIO_PATIENCE", "90"))
+__all__ = ["DEMO", "PATIENCE", "WORKER", "Daemon", "House", "Person", "Talk", "house", "titles", "until"]
+
 DEMO = (Path(adapters.rehearsal.__file__).parent / "demo.toml").read_text(encoding="utf-8")
-PROGRAM = Path(sys.executable).with_name("loopbridge")
+WORKER = Path(__file__).with_name("worker.toml").read_text(encoding="utf-8")
 CONFIG = """
 [repos.demo]
 url = "{origin}"
@@ -47,75 +42,6 @@ user = "maya"
 port = 0
 [logs]
 format = "json"
-"""
-
-# A model that does what the task says, word by word, so that a test can tell it:
-#   run: COMMAND   then: COMMAND    both: COMMAND and: COMMAND    remember: WORD    recall
-WORKER = r"""
-[[rule]] # an interrupted turn, when the call that waited was allowed meanwhile
-when.after = 0
-when.user = 'You had asked to use Bash \{"command": "([^"]+)"[^\n]*\. It was allowed and has not run yet'
-say = "It was allowed meanwhile."
-tools = [{ name = "Bash", input = { command = "{1}" } }]
-
-[[rule]] # … when it was refused
-when.after = 0
-when.user = 'You had asked to use Bash [^\n]*\. ([^\n]*denied it[^\n]*)'
-say = "Not done: {1}"
-
-[[rule]] # … when it had begun
-when.after = 0
-when.user = 'Started, outcome unknown[^\n]*\n- Bash ([^\n]+)'
-say = "Its outcome is unknown, so I leave it: {1}"
-
-[[rule]]
-when.after = 0
-when.user = 'Before your answer is posted[\s\S]*<said by="[^"]*">\n([^\n]+)'
-say = "Done, and I heard: {1}"
-
-[[rule]]
-when.after = 0
-when.user = '<said by="[^"]*">\n\s*remember: (\w+)'
-say = "I will remember {1}."
-
-[[rule]]
-when.after = 0
-when.task = '(?m)\bboth: (.+) and: (.+)$'
-say = "Two at once."
-tools = [{ name = "Bash", input = { command = "{1}" } }, { name = "Bash", input = { command = "{2}" } }]
-
-[[rule]]
-when.after = 0
-when.task = '(?m)\brun: (.+?)(?: then: .+)?$'
-say = "I run it."
-tools = [{ name = "Bash", input = { command = "{1}" } }]
-
-[[rule]]
-when.after = 1
-when.task = '\bthen: ([^\n<]+)'
-tools = [{ name = "Bash", input = { command = "{1}" } }]
-
-[[rule]]
-when.after = 0
-when.user = '\brecall\b'
-when.everything = 'remember: (\w+)'
-say = "You said {1}."
-
-[[rule]]
-when.after = 0
-when.user = '\bremember: (\w+)'
-say = "I will remember {1}."
-
-[[rule]]
-when.results = '(?s)(.*)'
-say = "Done:\n\n{1}"
-
-[[rule]] # the result of a call that was put away comes with words of the CLI's own
-when.everything = '(?s).*\n(\[(?:result|error) Bash\] .*)'
-say = "Done:\n\n{1}"
-
-[[rule]]
-say = "I am here."
 """
 
 
@@ -230,114 +156,6 @@ async def house(script: str = WORKER, *, config: str = "", root: Path | None = N
         yield made
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-class Daemon:
-    """A `loopbridge run`. `log` holds its log lines, oldest first; `port` is where /healthz answers."""
-
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._child: asyncio.subprocess.Process | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self._news = asyncio.Event()
-        self.log: list[dict[str, Any]] = []
-        self.said: list[str] = []
-        self.port = 0
-
-    @property
-    def pid(self) -> int:
-        assert self._child is not None
-        return self._child.pid
-
-    async def start(self) -> None:
-        """Start it and wait until /healthz says ok."""
-        await self.launch()
-        ready = await self.logged("bridge.ready")
-        self.port = int(ready["http"].rpartition(":")[2])
-        async with asyncio.timeout(PATIENCE):
-            while (health := await self.health())["status"] != "ok":
-                await asyncio.sleep(0.2)
-                self.said.append(f"(health: {health})")
-
-    async def launch(self) -> None:
-        """Start it, and wait for nothing."""
-        self.log.clear()
-        self._child = await asyncio.create_subprocess_exec(
-            PROGRAM,
-            "run",
-            env={
-                **os.environ,
-                "LOOPBRIDGE_HOME": str(self._house.home),
-                "NO_COLOR": "1",
-                **self._house.environ,
-            },
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            limit=1 << 24,
-        )
-        self._reader = asyncio.create_task(self._read(self._child))
-
-    async def _read(self, child: asyncio.subprocess.Process) -> None:
-        assert child.stdout is not None
-        async for line in child.stdout:
-            words = line.decode(errors="replace").rstrip()
-            self.said.append(words)
-            if words.startswith("{"):
-                self.log.append(json.loads(words))
-            self._news.set()
-
-    async def logged(self, event: str) -> dict[str, Any]:
-        """Return the first line about `event` since the last start, once it is there."""
-        async with asyncio.timeout(PATIENCE):
-            while not (found := [line for line in self.log if line.get("event") == event]):
-                if self._reader is not None and self._reader.done():
-                    raise AssertionError("the daemon ended:\n" + "\n".join(self.said[-30:]))
-                self._news.clear()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), 0.5)
-        return found[0]
-
-    async def health(self) -> dict[str, Any]:
-        """Ask /healthz."""
-        async with (
-            aiohttp.ClientSession() as session,
-            session.get(f"http://127.0.0.1:{self.port}/healthz") as answer,
-        ):
-            told: dict[str, Any] = await answer.json()
-            return told
-
-    async def kill(self) -> None:
-        """End it by SIGKILL (idempotent)."""
-        await self._end(signal.SIGKILL)
-
-    async def ended(self) -> int:
-        """Wait until it ends by itself; return its exit code."""
-        assert self._child is not None
-        assert self._reader is not None
-        async with asyncio.timeout(PATIENCE):
-            await self._reader
-            return await self._child.wait()
-
-    async def stop(self) -> int:
-        """End it by SIGTERM; return its exit code."""
-        return await self._end(signal.SIGTERM)
-
-    async def _end(self, how: signal.Signals) -> int:
-        child = self._child
-        if child is None:
-            return 0
-        with suppress(ProcessLookupError):
-            child.send_signal(how)
-        async with asyncio.timeout(PATIENCE):
-            code = await child.wait()
-            if self._reader is not None:
-                await self._reader
-        return code
-
-    def complaints(self) -> list[dict[str, Any]]:
-        """Return what it logged as an error: something it had not foreseen."""
-        return [line for line in self.log if line.get("level") in ("error", "critical")]
 
 
 Wanted = str | Callable[[str], bool]

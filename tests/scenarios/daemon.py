@@ -1,0 +1,137 @@
+"""A `loopbridge run` as a process of its own. Owns: Daemon. Imports: aiohttp. Effects: starts, stops and kills that process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiohttp
+
+PROGRAM = Path(sys.executable).with_name("loopbridge")
+
+
+# Seconds for any one thing to happen; every wait ends as soon as it does.
+PATIENCE = float(os.environ.get("SCENARIO_PATIENCE", "90"))
+
+
+class Place(Protocol):
+    """Where a daemon runs: its home, and what its environment has besides the test's own."""
+
+    environ: dict[str, str]
+
+    @property
+    def home(self) -> Path: ...
+
+
+class Daemon:
+    """A `loopbridge run`. `log` holds its log lines, oldest first; `port` is where /healthz answers."""
+
+    def __init__(self, house: Place) -> None:
+        self._house = house
+        self._child: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self.log: list[dict[str, Any]] = []
+        self.said: list[str] = []
+        self.port = 0
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None
+        return self._child.pid
+
+    async def start(self) -> None:
+        """Start it and wait until /healthz says ok."""
+        await self.launch()
+        ready = await self.logged("bridge.ready")
+        self.port = int(ready["http"].rpartition(":")[2])
+        async with asyncio.timeout(PATIENCE):
+            while (health := await self.health())["status"] != "ok":
+                await asyncio.sleep(0.2)
+                self.said.append(f"(health: {health})")
+
+    async def launch(self) -> None:
+        """Start it, and wait for nothing."""
+        self.log.clear()
+        self._child = await asyncio.create_subprocess_exec(
+            PROGRAM,
+            "run",
+            env={
+                **os.environ,
+                "LOOPBRIDGE_HOME": str(self._house.home),
+                "NO_COLOR": "1",
+                **self._house.environ,
+            },
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=1 << 24,
+        )
+        self._reader = asyncio.create_task(self._read(self._child))
+
+    async def _read(self, child: asyncio.subprocess.Process) -> None:
+        assert child.stdout is not None
+        async for line in child.stdout:
+            words = line.decode(errors="replace").rstrip()
+            self.said.append(words)
+            if words.startswith("{"):
+                self.log.append(json.loads(words))
+            self._news.set()
+
+    async def logged(self, event: str) -> dict[str, Any]:
+        """Return the first line about `event` since the last start, once it is there."""
+        async with asyncio.timeout(PATIENCE):
+            while not (found := [line for line in self.log if line.get("event") == event]):
+                if self._reader is not None and self._reader.done():
+                    raise AssertionError("the daemon ended:\n" + "\n".join(self.said[-30:]))
+                self._news.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), 0.5)
+        return found[0]
+
+    async def health(self) -> dict[str, Any]:
+        """Ask /healthz."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{self.port}/healthz") as answer,
+        ):
+            told: dict[str, Any] = await answer.json()
+            return told
+
+    async def kill(self) -> None:
+        """End it by SIGKILL (idempotent)."""
+        await self._end(signal.SIGKILL)
+
+    async def ended(self) -> int:
+        """Wait until it ends by itself; return its exit code."""
+        assert self._child is not None
+        assert self._reader is not None
+        async with asyncio.timeout(PATIENCE):
+            await self._reader
+            return await self._child.wait()
+
+    async def stop(self) -> int:
+        """End it by SIGTERM; return its exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def _end(self, how: signal.Signals) -> int:
+        child = self._child
+        if child is None:
+            return 0
+        with suppress(ProcessLookupError):
+            child.send_signal(how)
+        async with asyncio.timeout(PATIENCE):
+            code = await child.wait()
+            if self._reader is not None:
+                await self._reader
+        return code
+
+    def complaints(self) -> list[dict[str, Any]]:
+        """Return what it logged as an error: something it had not foreseen."""
+        return [line for line in self.log if line.get("level") in ("error", "critical")]
