@@ -66,12 +66,9 @@ def _note(draft: Draft, call: Call) -> None:
 def _decided(draft: Draft, call: Call) -> Ask | None:
     """Return the ask that already stands for this call: the same call resumed, or the same input repeated after a crash."""
     turn = draft.turn()
+    mine = [ask for ask in draft.asks.values() if ask.turn == turn.id and ask.digest == call.digest]
     # A withdrawn ask was decided by nobody: whoever tries again asks again.
-    standing = [
-        ask
-        for ask in draft.asks.values()
-        if ask.turn == turn.id and ask.digest == call.digest and ask.state != "withdrawn"
-    ]
+    standing = [ask for ask in mine if ask.state != "withdrawn"]
     same = [ask for ask in standing if ask.call == call.id]
     if same:
         return max(same, key=lambda ask: ask.asked_at)
