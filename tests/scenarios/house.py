@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from config import settings as configuration
 from core.errors import Unavailable
 from tests.scenarios.daemon import PATIENCE, Daemon
 
-__all__ = ["DEMO", "PATIENCE", "WORKER", "Daemon", "House", "Person", "Talk", "house", "titles", "until"]
+__all__ = ["DEMO", "PATIENCE", "WORKER", "Daemon", "House", "Person", "Talk", "house", "until"]
 
 DEMO = (Path(adapters.rehearsal.__file__).parent / "demo.toml").read_text(encoding="utf-8")
 WORKER = Path(__file__).with_name("worker.toml").read_text(encoding="utf-8")
@@ -250,8 +250,3 @@ async def until(holds: Callable[[], object], *, patience: float = PATIENCE, ever
     async with asyncio.timeout(patience):
         while not holds():  # noqa: ASYNC110 - a file and a process tell no one
             await asyncio.sleep(every)
-
-
-def titles(talk: Talk) -> Sequence[str]:
-    """Return the first line of each of the bridge's messages."""
-    return [text.partition("\n")[0] for text in talk.texts]
