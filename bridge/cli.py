@@ -96,6 +96,23 @@ def demo(
 
 
 @app.command()
+def rebuild() -> None:
+    """Make an empty database anew from the journal: threads, loops, people, the graph."""
+    settings = _ready()
+    _perform(_needs("bridge.rebuilding").main(settings))
+
+
+@app.command()
+def export(
+    what: Annotated[str, typer.Argument(help="A thread's key, a permalink into it, or a loop's id.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Write into this file.")] = None,
+) -> None:
+    """Write one thread or loop as Markdown, as far as it is journalled."""
+    settings = _ready()
+    _perform(_needs("bridge.exporting").main(settings, what, out))
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(f"loopbridge {_needs('importlib.metadata').version('loopbridge')}")

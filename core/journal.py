@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from core.ids import LoopId, ThreadKey, platform_of, slug
 from core.loop import Loop
 
 TIP = "journal.json"
+NEVER = 1 << 62  # no line has this number
 PEOPLE = "people.jsonl"
 WITHDRAWN = "The bridge was rebuilt from its journal while this waited."
 CUT = "The bridge was rebuilt from its journal while this turn ran; what the turn did last is not known."
@@ -157,6 +158,35 @@ def _fact(record: Mapping[str, Any], lane: str, at: datetime) -> Fact:
         text=record.get("text", ""),
         props=record.get("props", {}),
     )
+
+
+def overruled(lines: Iterable[str]) -> dict[str, int]:
+    """Return the nodes whose earlier texts these lines end, each with the `seq` before which they do: what was edited or deleted.
+
+    A deletion ends every text, even one that is told of later. Raises ValueError, KeyError or TypeError.
+    """
+    ended: dict[str, int] = {}
+    for line in lines:
+        if '"event":"edited"' not in line and '"event":"deleted"' not in line:
+            continue
+        found = json.loads(line)
+        for record in found.get("facts", ()):
+            if record.get("props", {}).get("deleted"):
+                ended[record["node"]] = NEVER
+            elif record.get("kind") == "message" and record.get("text"):
+                ended[record["node"]] = max(ended.get(record["node"], 0), found["seq"])
+    return ended
+
+
+def without_overruled(line: str, ended: Mapping[str, int]) -> str:
+    """Return a line without the texts that later ones ended; taking the lines in order tells the same graph."""
+    if not any(spell({"node": key})[1:-1] in line for key in ended):
+        return line
+    found = json.loads(line)
+    for record in found.get("facts", ()):
+        if ended.get(record.get("node", ""), 0) > found["seq"]:
+            record.pop("text", None)
+    return spell(found)
 
 
 def abridged(loop: Loop) -> Loop:

@@ -156,6 +156,16 @@ class GitJournal:
         if group:
             yield await self._read(group)
 
+    async def lane_of(self, words: str) -> str | None:
+        """Return the key of the thread that `words` is the key of, or that has a message with this permalink."""
+        if await self._listed(f"{journal.thread_folder(words)}/"):
+            return words
+        quoted = journal.spell({"permalink": words})[1:-1]
+        asked = ("grep", "-h", "-F", "-e", quoted, BRANCH, "--", "threads")
+        done = await self._git.run(self._path, *asked, bounds=_SLOW)
+        first = done.text.split("\n", 1)[0]
+        return journal.entry(first).lane if words and first and not done.code else None
+
     async def newest(self) -> tuple[str, datetime | None]:
         """Return the newest commit and when it was made."""
         sha, _, at = (await self._ask("log", "-1", "--format=%H %cI", BRANCH)).partition(" ")
@@ -186,6 +196,24 @@ class GitJournal:
                 )
                 path = f"{folder}/{number:06}.jsonl"
             files[path] = before.get(path, "") + "".join(f"{line}\n" for line in lines)
+        return await self._current(threads, files)
+
+    async def _current(self, threads: Mapping[str, Sequence[str]], files: dict[str, str]) -> dict[str, str]:
+        """Return the files, and those of the same threads that hold what somebody has edited or deleted now, without it."""
+        for folder, lines in threads.items():
+            ended = journal.overruled(lines)
+            if not ended:
+                continue
+            known = await self._read(
+                [file for file in await self._listed(f"{folder}/") if file.path not in files]
+            )
+            for path, text in {
+                **known,
+                **{path: files[path] for path in files if path.startswith(f"{folder}/")},
+            }.items():
+                changed = _each(text, lambda line, ended=ended: journal.without_overruled(line, ended))  # type: ignore[misc]
+                if changed != text or path in files:
+                    files[path] = changed
         return files
 
     async def _listed(self, *paths: str, deep: bool = False) -> list[_File]:

@@ -208,3 +208,26 @@ async def test_turns_and_time_set_it_going(rig: Rig) -> None:
             await asyncio.wait([running])
         await telling.journalling.close()
         assert (await rig.journal().tip()).graph == await telling.store.digest()
+
+
+async def test_what_was_deleted_or_edited_is_gone_from_the_tip(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        gone = await telling.says(lane(1), "maya", "my password is swordfish")
+        await telling.says(lane(1), "maya", "and my name is Maya")
+        changed = await telling.says(lane(1), "maya", "the key is herring")
+        await telling.journalling.drain()
+        await telling.deletes(lane(1), gone)
+        await telling.edits(lane(1), changed, "maya", "the key is elsewhere")
+        await telling.journalling.close()
+        graph = await telling.store.digest()
+    now = "".join(await rig.lines())
+    assert "swordfish" not in now
+    assert "herring" not in now
+    assert "the key is elsewhere" in now
+    assert "and my name is Maya" in now
+    assert "swordfish" in await asyncio.to_thread(rig.git, "log", "-p", "main"), "history is not rewritten"
+    rebuilt = await rebuilding.rebuild(
+        rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops
+    )
+    assert rebuilt.verified
+    assert rebuilt.graph == graph
