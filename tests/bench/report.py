@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-CLOCK, SHARE, SIZE = "ms", "%", "MB"
-UNITS = {CLOCK: (1e3, ".2f"), SHARE: (100.0, ".2f"), SIZE: (2.0**-20, ".0f")}
+CLOCK, SHARE, SIZE, CALLS = "ms", "%", "MB", "calls"
+UNITS = {CLOCK: (1e3, ".2f"), SHARE: (100.0, ".2f"), SIZE: (2.0**-20, ".0f"), CALLS: (1.0, ".0f")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

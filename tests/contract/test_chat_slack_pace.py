@@ -1,0 +1,87 @@
+"""Many loops report into one workspace at once: within Slack's limits, in order, and nothing people wait for stands in a queue.
+
+Slack's minute lasts six seconds here, and so does the adapter's. Effects: a far side on loopback, a database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import cast
+
+from adapters.chat.slack import pace, plugin
+from adapters.chat.slack.adapter import CAPS
+from core.errors import RateLimited
+from core.ids import ThreadKey
+from core.message import Message
+from core.ports import ChatAdapter
+from tests.bench.slack_crowd import ANSWERS, ASKS, crowd
+from tests.far_sides.slack import Slack, Times
+
+FASTER = 10.0
+
+
+class QuickClock:
+    """A clock that runs faster."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic() * FASTER
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / FASTER)
+
+
+class Quick:
+    """The adapter, seen by a delivery whose own clock is the true one."""
+
+    platform = "slack"
+    caps = replace(CAPS, edit_every=CAPS.edit_every / FASTER)
+
+    def __init__(self, chat: ChatAdapter) -> None:
+        self._chat = chat
+
+    async def post(self, thread: ThreadKey, message: Message, *, key: str) -> str:
+        return await self._chat.post(thread, message, key=key)
+
+    async def edit(self, thread: ThreadKey, posted: str, message: Message) -> None:
+        try:
+            await self._chat.edit(thread, posted, message)
+        except RateLimited as exc:
+            raise RateLimited(str(exc), retry_after=exc.retry_after / FASTER) from exc
+
+
+async def test_ten_loops_report_at_once(tmp_path: Path) -> None:
+    async with Slack(times=Times(minute=pace.MINUTE / FASTER)) as slack:
+        slack.user("maya")
+        build = plugin.build(
+            clock=QuickClock(),
+            bot_tokens=[slack.bot_token],
+            app_token=slack.app_token,
+            api_url=slack.base_url,
+        )
+        async with build as chat:
+            quick = cast("ChatAdapter", Quick(chat))
+            async with crowd(slack, quick, tmp_path / "b.db", loops=10, channels=3) as loops:
+                await loops.reports(seconds=3.0, every=0.05, seed=3)
+                edits = loops.edits
+                await loops.told(30.0)
+        assert slack.refusals == 0
+        assert loops.faults() == []
+        assert edits > len(loops.loops), "the cards were hardly ever changed"
+        # A card waits for its turn; what people wait for does not wait with it.
+        assert max(loops.waits(ANSWERS) + loops.waits(ASKS)) < _longest_gap(slack)
+
+
+def _longest_gap(slack: Slack) -> float:
+    """Return the longest time between two edits of one card."""
+    edits: dict[str, list[float]] = {}
+    for call in slack.called("chat.update"):
+        edits.setdefault(call.args["ts"], []).append(call.at)
+    return max(later - at for times in edits.values() for at, later in pairwise(times))
