@@ -98,15 +98,16 @@ class Delivery:
             )
         except Rejected as exc:
             log.warning("delivery.given_up", why=str(exc), key=job.effect.key)
-            box.drop(job.id)
             await self._remember(self._store.finish(job.id, failed=str(exc)))
+            box.drop(job.id)
         except Exception as exc:
             log.exception("delivery.failed", key=job.effect.key)
-            box.drop(job.id)
             await self._remember(self._store.finish(job.id, failed=repr(exc)))
+            box.drop(job.id)
         else:
-            box.done(job, now=self._clock.monotonic())
+            now = self._clock.monotonic()
             await self._remember(self._store.finish(job.id, card=card_of(job.effect), posted=posted))
+            box.done(job, now=now)
 
     async def _remember(self, write: Awaitable[None]) -> None:
         """Store a receipt. A full disk loses the receipt alone: the key keeps a repeated post from showing twice."""
