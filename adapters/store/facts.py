@@ -16,6 +16,7 @@ from core import graph
 
 KINDS = frozenset(get_args(graph.NodeKind))
 KNOWN = "SELECT id, text, props, stub FROM node WHERE key = :key"
+THERE = "SELECT key FROM node WHERE key IN (SELECT value FROM json_each(:keys))"
 ID_OF = "SELECT id FROM node WHERE key = :key"
 NODE = (
     "INSERT INTO node (id, key, kind, audience, at, text, props, stub)"
@@ -24,15 +25,25 @@ NODE = (
 TOLD = "UPDATE node SET kind = :kind, audience = :audience, at = :at, text = :text, props = :props, stub = 0 WHERE id = :id"
 TOLD_AGAIN = "UPDATE node SET text = :text, props = :props WHERE id = :id"
 EDGE = "INSERT INTO edge (src, kind, dst, at) VALUES (:src, :kind, :dst, :at) ON CONFLICT (src, kind, dst) DO NOTHING"
+SPELL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+BATCH = 20  # nodes: from here on it pays to ask for all of them at once
 
 
 def write(facts: Sequence[graph.Fact], hand: Hand) -> Sequence[graph.Fact]:
     """Write nodes and edges; return them without the nodes that were known just so. Raises ValueError for an instant without a time zone."""
-    known: dict[str, int] = {}
+    known = _new_ones(facts, hand)
+    told = {key: node for key, (_, node) in known.items()}
+    ids = {key: identifier for key, (identifier, _) in known.items()}
     news: list[graph.Fact] = []
     for fact in facts:
         if isinstance(fact, graph.Node):
-            known[fact.key], new = _node(fact, hand)
+            if known.get(fact.key, (0, None))[1] is fact:
+                news.append(fact)
+                continue
+            if told.get(fact.key) == fact:
+                continue  # a long thread names itself and its people with every message
+            told[fact.key] = fact
+            ids[fact.key], new = _node(fact, hand)
             if not new:
                 continue
         news.append(fact)
@@ -40,9 +51,9 @@ def write(facts: Sequence[graph.Fact], hand: Hand) -> Sequence[graph.Fact]:
         EDGE,
         [
             {
-                "src": _id(edge.src, edge, known, hand),
+                "src": _id(edge.src, edge, ids, hand),
                 "kind": edge.kind,
-                "dst": _id(edge.dst, edge, known, hand),
+                "dst": _id(edge.dst, edge, ids, hand),
                 "at": micros(edge.at),
             }
             for edge in facts
@@ -52,12 +63,41 @@ def write(facts: Sequence[graph.Fact], hand: Hand) -> Sequence[graph.Fact]:
     return news
 
 
+def _new_ones(facts: Sequence[graph.Fact], hand: Hand) -> Mapping[str, tuple[int, graph.Node]]:
+    """Write the nodes that nobody told of yet, all at once; return the id and the first telling of each by key."""
+    first: dict[str, graph.Node] = {}
+    for fact in facts:
+        if isinstance(fact, graph.Node) and codec.clean(fact.key) == fact.key:
+            first.setdefault(fact.key, fact)
+    if len(first) < BATCH:
+        return {}
+    there = set(hand.column(THERE, keys=json.dumps(list(first))))
+    found = {key: (hand.next_id("node"), node) for key, node in first.items() if key not in there}
+    hand.many(
+        NODE,
+        [
+            {
+                "id": identifier,
+                "key": key,
+                "kind": node.kind,
+                "audience": node.audience,
+                "at": micros(node.at),
+                "text": node.text,
+                "props": spelled(node.props),
+                "stub": 0,
+            }
+            for key, (identifier, node) in found.items()
+        ],
+    )
+    return found
+
+
 def _node(node: graph.Node, hand: Hand) -> tuple[int, bool]:
     """Return the node's id, and whether anything about it is new."""
     at = micros(node.at)
     row = hand.row(KNOWN, key=node.key)
     if row is None:
-        return _new(node.key, node.kind, node.audience, at, node.text, _props(node.props), hand), True
+        return _new(node.key, node.kind, node.audience, at, node.text, spelled(node.props), hand), True
     identifier: int = row["id"]
     if row["stub"]:
         hand.run(
@@ -67,13 +107,13 @@ def _node(node: graph.Node, hand: Hand) -> tuple[int, bool]:
             audience=node.audience,
             at=at,
             text=node.text,
-            props=_props(node.props),
+            props=spelled(node.props),
         )
         return identifier, True
     merged = {**codec.props(row["props"]), **node.props}
     # Whoever names a thing without its text says nothing of the text. What was deleted stays so, even if it is told of late.
     text = "" if merged.get("deleted") else node.text or row["text"]
-    new = (text, props := _props(merged)) != (row["text"], row["props"])
+    new = (text, props := spelled(merged)) != (row["text"], row["props"])
     if new:
         hand.run(TOLD_AGAIN, id=identifier, text=text, props=props)
     return identifier, new
@@ -101,7 +141,6 @@ def _new(
     return identifier
 
 
-def _props(props: Mapping[str, str]) -> str:
-    return (
-        json.dumps(dict(props), ensure_ascii=False, sort_keys=True, separators=(",", ":")) if props else "{}"
-    )
+def spelled(props: Mapping[str, str]) -> str:
+    """Return props as a row keeps them."""
+    return SPELL(dict(props)) if props else "{}"
