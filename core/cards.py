@@ -42,7 +42,8 @@ def headline(loop: Loop) -> str:
         loop.status, "✓" if loop.turns else "○"
     )
     driver = "no driver" if loop.status == "rfd" else f"driver {wording.line(loop.driver_name, 40)}"
-    return f"{mark} {wording.line(loop.title, 80)} · #{loop.handle} · {driver}"
+    turn = f" · turn {loop.turns}" if loop.turns > 1 else ""
+    return f"{mark} {wording.line(loop.title, 80)}{turn} · #{loop.handle} · {driver}"
 
 
 def status(loop: Loop, asks: Sequence[Ask], *, at: datetime, secret: str) -> Message:
@@ -179,6 +180,11 @@ def failure(loop: Loop, *, secret: str) -> Message:
             Buttons(buttons=(Button(label="Retry", token=act_token(secret, loop, "retry")),)),
         )
     )
+
+
+def tried_again(loop: Loop) -> Message:
+    """Return what a failure's card says once it is tried again: what happened, and no button any more."""
+    return Message(blocks=(Text(text=f"{loop.failure} Tried again."),))
 
 
 def back(loop: Loop, down_for: float, *, running: Sequence[str], new: int, waiting: bool) -> Message:

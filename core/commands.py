@@ -143,7 +143,7 @@ def suggestion(name: str) -> str:
     name = name[:LONGEST_WORD]
     scored = sorted(NAMES, key=lambda known: -difflib.SequenceMatcher(None, name, known).ratio())
     nearest = [f"`/loop {known}`" for known in scored[:3]]
-    return f"Nearest: {', '.join(nearest)}. `/loop help` shows them all; a task needs more than one word."
+    return f"Nearest: {', '.join(nearest)}. `/loop help` shows them all; a task of one word needs `/loop start` before it."
 
 
 def _first_line_word(words: str) -> tuple[str, str, str]:

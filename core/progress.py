@@ -86,7 +86,7 @@ def _words(call: Call, workdir: str) -> str:
         head = ("Used " if over else "Using ") + wording.line(call.tool, 60)
     if call.state == "asked":
         head = head.replace("Running", "Waiting for a yes to run", 1)
-    ending = ENDINGS.get(call.state) or call.note
+    ending = (call.note if call.state == "denied" else "") or ENDINGS.get(call.state) or call.note
     return head + (
         f" ({wording.line(ending, 60)})"
         if ending and not ending.startswith("+")

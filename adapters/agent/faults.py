@@ -28,6 +28,8 @@ STATUSES = {
         "Start a new loop for what is left to do.",
     ),
     429: ("The model is overloaded: too many requests (429).", LATER),
+    502: ("The model could not be reached (502).", LATER),
+    504: ("The model did not answer in time (504).", LATER),
     529: ("The model is overloaded (529).", LATER),
 }
 ENDS = {

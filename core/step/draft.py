@@ -230,6 +230,11 @@ def status_card(loop: Loop) -> CardKey:
     return CardKey(f"status:{loop.id}:{max(1, loop.turns)}")
 
 
+def failure_card(loop: Loop) -> CardKey:
+    """Name the card that tells how the loop's newest leg (or the making of its folder) failed."""
+    return CardKey(f"failure:{loop.id}:{loop.attempts}:{loop.turns}:{loop.turn.leg if loop.turn else 0}")
+
+
 def ask_card(ask: Ask) -> CardKey:
     """Name an ask's card."""
     return CardKey(f"ask:{ask.id}")

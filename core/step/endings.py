@@ -14,7 +14,7 @@ from core.events import (
     WorkTaken,
 )  # fmt: skip
 from core.step import turns
-from core.step.draft import Draft
+from core.step.draft import Draft, failure_card
 
 
 def prepare_failed(draft: Draft, event: PrepareFailed) -> None:
@@ -151,4 +151,5 @@ def fail(draft: Draft, what: str, remedy: str) -> None:
         draft.turn(state="ended")
     loop = draft.now(status="failed", failure=what, remedy=remedy, notice="")
     draft.show_status(priority=Priority.STATUS)
-    draft.say(cards.failure(loop, secret=draft.house.secret), what=f"failure:{loop.id}")
+    message = cards.failure(loop, secret=draft.house.secret)
+    draft.say(message, what=f"failure:{loop.id}", card=failure_card(loop))

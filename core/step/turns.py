@@ -21,7 +21,7 @@ from core.events import (
 from core.ids import message_key, session_id, turn_id
 from core.loop import Input, Turn
 from core.step import messages
-from core.step.draft import Draft
+from core.step.draft import Draft, failure_card
 
 
 def thread_read(draft: Draft, event: ThreadRead) -> None:
@@ -155,6 +155,8 @@ def carry_on(draft: Draft) -> None:
 def retry(draft: Draft, inputs: tuple[Input, ...] = ()) -> None:
     """Take up what failed or was stopped: the folder, or the turn."""
     loop = draft.has()
+    if loop.failure:
+        draft.show(failure_card(loop), cards.tried_again(loop), priority=Priority.STATUS)
     draft.now(inputs=(*loop.inputs, *inputs), halted=False)
     if not loop.prepared:
         draft.prepare()
@@ -190,6 +192,9 @@ def withdraw(draft: Draft) -> None:
         over = replace(ask, state="withdrawn")
         draft.put_ask(over)
         draft.show_settled(over)
+        call = draft.turn().call(ask.call) if draft.has().turn is not None else None
+        if call is not None and call.state == "asked":
+            draft.put_call(replace(call, state="denied", note="withdrawn"))
 
 
 def close_calls(draft: Draft) -> None:

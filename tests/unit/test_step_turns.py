@@ -6,7 +6,7 @@ import pytest
 
 from core import effects, events, graph, policy
 from core.ids import AskId, CallId
-from tests.unit.story import THREAD, Story
+from tests.unit.story import THREAD, Story, words
 
 
 def test_a_task_becomes_a_loop_with_a_card_and_a_reading_of_the_thread() -> None:
@@ -114,6 +114,17 @@ def test_a_models_failure_is_told_with_what_is_kept_and_can_be_retried() -> None
     [leg] = story.of(effects.RunLeg)
     assert "fix the flaky test" in leg.prompt
     assert leg.leg == 2
+    [over] = [show for show in story.of(effects.Show) if show.card.startswith("failure:")]
+    assert "Tried again." in words(over.message)
+    assert "[Retry]" not in words(over.message)
+
+
+def test_a_withdrawn_ask_waits_for_nobody_on_the_card() -> None:
+    story = Story().started()
+    story.calls("Bash", command="pip install x")
+    story.says("maya", "stop")
+    assert "withdrawn" in story.told()
+    assert "Waiting for a yes" not in story.told()
 
 
 def test_an_interruption_carries_on_and_tells_the_agent_what_is_uncertain() -> None:

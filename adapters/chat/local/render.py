@@ -46,7 +46,9 @@ def step(text: str, mark: Mark) -> str:
     """Return a checklist's line: its mark, its text, and the mark's word where the text does not say it."""
     said = one_line(text)
     word = WORDS.get(mark, "")
-    return f"{MARKS[mark]} {said}" + (f" ({word})" if word and word not in said.lower() else "")
+    return f"{MARKS[mark]} {said}" + (
+        f" ({word})" if word and word not in said.lower() and not said.endswith(")") else ""
+    )
 
 
 def weight(attachment: Attachment) -> str:
