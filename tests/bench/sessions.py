@@ -92,6 +92,7 @@ async def cold(root: Path) -> Sequence[Line]:
     ours, floor = [], []
     async with staged(root) as stage:
         for _ in range(RUNS):
+            await _rest(stage.daemon)  # what the bridge does after a loop must not slow the floor down
             floor.append(await stage.bare.cold(stage.bare.box()))
             thread, took = await stage.opens("--repo thousand")
             ours.append(took)
@@ -140,6 +141,7 @@ async def many(root: Path) -> Sequence[Line]:
     ours, floor = [], []
     async with staged(root) as stage:
         for _ in range(RUNS - 2):
+            await _rest(stage.daemon)
             floor.append(await _bare_at_once(stage))
             ours.append(await _at_once(stage))
     what = f"{AT_ONCE} new threads at once → the last first model request, none lost"
