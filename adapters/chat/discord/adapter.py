@@ -15,13 +15,16 @@ from adapters.chat.discord import names, probe, slash
 from adapters.chat.discord.asking import Asking, Completions
 from adapters.chat.discord.client import Api
 from adapters.chat.discord.hearing import Hearing
+from adapters.chat.discord.names import Me
 from adapters.chat.discord.opening import Opening
 from adapters.chat.discord.posts import Forms, Posts
 from adapters.chat.discord.reading import Reading
 from adapters.chat.discord.recent import Recall, Remember, Tokens
 from adapters.chat.discord.rooms import Rooms
 from adapters.chat.discord.seen import Seen
+from adapters.chat.discord.sending import Sending
 from adapters.chat.discord.speaking import Speaking
+from adapters.chat.discord.whispering import Whispering
 from core.errors import PortError, Unavailable
 from core.events import FileRef
 from core.ids import IdentityKey, ThreadKey
@@ -43,6 +46,7 @@ class _Parts:
     hearing: Hearing
     asking: Asking
     speaking: Speaking
+    whispering: Whispering
     reading: Reading
 
 
@@ -98,17 +102,38 @@ class DiscordChat:
         seen, posts = Seen(self._remember, self._recall), Posts(self._remember, self._recall)
         await seen.load(names.id_at(self._clock.now()))
         await posts.load()
+        await self._register(api, me.application)
+        self._made = self._wired(api, me, seen, posts)
+
+    def _wired(self, api: Api, me: Me, seen: Seen, posts: Posts) -> _Parts:
         forms, tokens, rooms = (
             Forms(self._remember, self._recall),
             Tokens(self._clock.monotonic),
             Rooms(api, me),
         )
         opening = Opening(api=api, rooms=rooms, seen=seen)
+        sending = Sending(api, me, posts)
+        whispering = Whispering(
+            api=api,
+            me=me,
+            rooms=rooms,
+            opening=opening,
+            posts=posts,
+            forms=forms,
+            tokens=tokens,
+            sending=sending,
+        )
         speaking = Speaking(
-            api=api, me=me, rooms=rooms, opening=opening, posts=posts, forms=forms, tokens=tokens
+            api=api,
+            rooms=rooms,
+            opening=opening,
+            posts=posts,
+            forms=forms,
+            sending=sending,
+            whispering=whispering,
         )
         hearing = Hearing(
-            api=api, me=me, rooms=rooms, seen=seen, opening=opening, speaking=speaking, clock=self._clock,
+            api=api, me=me, rooms=rooms, seen=seen, opening=opening, speaking=speaking, whispering=whispering, clock=self._clock,
             guilds=self._guilds,
         )  # fmt: skip
         asking = Asking(
@@ -116,9 +141,14 @@ class DiscordChat:
             clock=self._clock, completions=self._completions,
         )  # fmt: skip
         reading = Reading(api, rooms, hearing)
-        await self._register(api, me.application)
-        self._made = _Parts(
-            api=api, seen=seen, hearing=hearing, asking=asking, speaking=speaking, reading=reading
+        return _Parts(
+            api=api,
+            seen=seen,
+            hearing=hearing,
+            asking=asking,
+            speaking=speaking,
+            whispering=whispering,
+            reading=reading,
         )
 
     async def _register(self, api: Api, application: str) -> None:
@@ -209,7 +239,7 @@ class DiscordChat:
 
     async def whisper(self, thread: ThreadKey, to: IdentityKey, message: Message, *, key: str) -> None:
         """Tell one person alone."""
-        await self._parts.speaking.whisper(thread, to, message, key=key)
+        await self._parts.whispering.whisper(thread, to, message, key=key)
 
     async def react(self, thread: ThreadKey, message: str, emoji: str) -> None:
         """Put an emoji on a message (idempotent)."""

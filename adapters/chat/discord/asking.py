@@ -22,8 +22,9 @@ from adapters.chat.discord.payload import snowflake, text
 from adapters.chat.discord.posts import Forms
 from adapters.chat.discord.recent import Tokens
 from adapters.chat.discord.render import Part
+from adapters.chat.discord.sending import MESSAGES
 from adapters.chat.discord.slash import Spoken
-from adapters.chat.discord.speaking import MESSAGES, Speaking
+from adapters.chat.discord.speaking import Speaking
 from adapters.chat.discord.taking import take_in
 from adapters.chat.discord.wire import Asked
 from core.errors import BadInput, PortError, Unavailable

@@ -17,12 +17,13 @@ from adapters.chat.discord import names, wire
 from adapters.chat.discord.client import Api
 from adapters.chat.discord.names import Me, Room
 from adapters.chat.discord.opening import Opening
-from adapters.chat.discord.payload import Json, some_id, text
+from adapters.chat.discord.payload import Json, rows, some_id, text
 from adapters.chat.discord.recent import Recent
 from adapters.chat.discord.rooms import Rooms
 from adapters.chat.discord.seen import Seen
 from adapters.chat.discord.speaking import Speaking
 from adapters.chat.discord.taking import take_in
+from adapters.chat.discord.whispering import Whispering
 from core.errors import BadInput, Rejected, Unavailable
 from core.ports import Clock, Emit
 
@@ -45,6 +46,7 @@ class Hearing:
         seen: Seen,
         opening: Opening,
         speaking: Speaking,
+        whispering: Whispering,
         clock: Clock,
         guilds: frozenset[str],
     ) -> None:
@@ -54,9 +56,11 @@ class Hearing:
         self._seen = seen
         self._opening = opening
         self._speaking = speaking
+        self._whispering = whispering
         self._clock = clock
         self._guilds = guilds
         self._queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+        self._joined: set[str] = set()
         self._edits: Recent[str, datetime] = Recent(2_000)
         self._roots: Recent[str, str] = Recent(2_000)  # plain replies, and the message they belong to
 
@@ -94,6 +98,8 @@ class Hearing:
                     raw, [each for each in raw.get("ids") or () if isinstance(each, str)], emit
                 )
             case "READY":
+                self._seen.rebase()
+                self._joined = {some_id(each, "id") for each in rows(raw, "guilds")}
                 await self._catch_up([Room(id=channel) for channel, _ in self._seen.direct()], emit)
             case "GUILD_CREATE":
                 await self._guild(raw, emit)
@@ -137,7 +143,7 @@ class Hearing:
             if place.root != message:
                 self._roots[message] = place.root
             user = names.user_of(event.author.identity)
-            self._speaking.last_words[event.lane, user] = message
+            self._whispering.last_words[event.lane, user] = message
             if event.addressed or event.text.lstrip().lower().startswith("!loop"):
                 self._speaking.askers[event.lane] = user
             if not room.is_thread:
@@ -166,6 +172,10 @@ class Hearing:
         guild = some_id(raw, "id")
         self.me = replace(self.me, roles=self.me.roles | names.own_roles(raw, self.me.user))
         told = self._rooms.take_guild(raw)
+        if guild not in self._joined:
+            # Let in just now: what was said before is not meant for it.
+            self._joined.add(guild)
+            return
         missed = [room for room in told if room.last and self._is_news(room)]
         known = {room.id for room in told}
         old = [channel for channel, _ in self._seen.of(guild) if channel not in known][:OLD_THREADS]

@@ -67,7 +67,7 @@ def code(text: str) -> str:
 
 def fence(text: str, hint: str = "") -> str:
     """Return lines as a code block that nothing in them can end."""
-    held = text.replace("```", "``\u200b`")
+    held = re.sub(r"`{3,}", lambda run: "\u200b".join(run.group()), text)
     return f"```{language(hint)}\n{held}\n```"
 
 
@@ -90,7 +90,9 @@ def _spans(text: str) -> str:
 
 def _span(found: re.Match[str]) -> str:
     if found["code"] is not None:
-        return code(found["code"])
+        held = found["code"]
+        padded = held[:1] == held[-1:] == " " and held.strip() != ""
+        return code(held[1:-1] if padded else held)
     if found["bold"] is not None:
         inside = _spans(found["bold"])
         # Discord looks for the closing stars within code, too.

@@ -6,7 +6,7 @@ left after `most` messages is a file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -57,7 +57,7 @@ def size(text: str) -> int:
 def parts(message: Message, *, most: int = MOST) -> tuple[Part, ...]:
     """Return the messages one message becomes, at least one and at most `most`."""
     users = tuple(dict.fromkeys(names.user_of(who) for who in message.notify))
-    pages = _pages(message, " ".join(f"<@{user}>" for user in users))
+    pages = _pages(message, " ".join(f"<@{user}>" for user in users), most)
     files = [block for block in message.blocks if isinstance(block, Attachment)]
     kept = pages[:most]
     if len(pages) > most:
@@ -102,8 +102,8 @@ def _fitting(file: Attachment) -> Attachment:
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _pages(message: Message, called: str) -> list[_Page]:
-    writer = _Writer()
+def _pages(message: Message, called: str, most: int) -> list[_Page]:
+    writer = _Writer(most)
     if message.title:
         title = markdown.escape(" ".join(markdown.clean(message.title).split()))
         writer.line(f"{called} **{title}**".strip(), f"# {message.title}")
@@ -147,9 +147,15 @@ def _step(text: str, mark: Mark) -> str:
 class _Writer:
     """Fills pages line by line."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.pages = [_Page()]
         self.before = ""  # what the first line begins with
+        self._most = most
+
+    @property
+    def _over(self) -> bool:
+        """Whether what comes now is for the file."""
+        return len(self.pages) > self._most
 
     def line(self, shown: str, raw: str) -> None:
         """Add what stays together; it goes to a new page when this one is full."""
@@ -162,16 +168,23 @@ class _Writer:
         page.raw.append(raw)
 
     def prose(self, text: str) -> None:
-        whole = markdown.inline(text)
-        if self.pages[-1].size + size(whole) + len(self.before) <= LIMIT:
-            self.line(whole, text)
-            return
+        if size(text) <= LIMIT:
+            whole = markdown.inline(text)
+            if self.pages[-1].size + size(whole) + len(self.before) <= LIMIT:
+                self.line(whole, text)
+                return
         for line in text.split("\n"):
+            if self._over:
+                self.pages[-1].raw.append(line)
+                continue
             for piece in _pieces(line, lambda piece: size(markdown.inline(piece)) <= LIMIT - 100):
                 self.line(markdown.inline(piece), piece)
 
     def fixed(self, segment: Segment) -> None:
         whole = markdown.fence(segment.text, segment.language)
+        if self._over:
+            self.pages[-1].raw.append(whole)
+            return
         if size(whole) <= LIMIT - len(self.before):
             self.line(whole, whole)
             return
@@ -191,10 +204,10 @@ class _Writer:
             self.line(told, told)
 
 
-def _pieces(line: str, fits: Any) -> Iterator[str]:
+def _pieces(line: str, fits: Callable[[str], bool]) -> Iterator[str]:
     """Cut a line that is too long between words, within one only when it is too long itself."""
-    while not fits(line):
-        low, high = 1, len(line)
+    while len(line) > LIMIT or not fits(line):
+        low, high = 1, min(len(line), LIMIT)
         while low < high:
             middle = (low + high + 1) // 2
             low, high = (middle, high) if fits(line[:middle]) else (low, middle - 1)

@@ -25,6 +25,7 @@ class Seen:
         self._recall = recall
         self._marks: Recent[str, tuple[str, str]] = Recent(KEPT)
         self._newest = 0
+        self._base = 0
         self._stored: Recent[str, bool] = Recent(5_000)
         self._gone: Recent[str, bool] = Recent(KEPT)
         self._written = ""
@@ -43,11 +44,16 @@ class Seen:
         except (ValueError, TypeError, AttributeError):
             log.warning("chat.discord.marks_unreadable")
             self._newest = max(self._newest, int(begin))
+        self.rebase()
 
     def after(self, channel: str) -> str:
         """Return the message after which a channel was not heard yet."""
         known = self._marks.get(channel)
-        return known[1] if known else str(self._newest)
+        return known[1] if known else str(self._base)
+
+    def rebase(self) -> None:
+        """Note that a session begins: what is newer than all that was heard by now was missed."""
+        self._base = self._newest
 
     def of(self, guild: str) -> list[tuple[str, str]]:
         """Return (channel, mark) of a guild's channels, the last heard first."""

@@ -22,6 +22,7 @@ NAME = "loop"
 START_HERE = "Start a loop here"
 MORE = "more"
 MOST = 25
+ALWAYS = frozenset({"claim", "link", "people", "help"})  # what a newcomer needs has a subcommand of its own
 SUB, STRING, BOOLEAN, USER, NUMBER = 1, 3, 5, 6, 10
 Completes = Literal["", "repos", "loops", "words", "shared"]
 _HOLDERS = re.compile(r"[<\[]@?([\w ]+?)[>\]]")
@@ -89,7 +90,12 @@ def options_of(word: Word) -> tuple[Option, ...]:
 
 def split(words: Sequence[Word]) -> tuple[Sequence[Word], Sequence[Word]]:
     """Return the words that get a subcommand of their own, and those that share `more`."""
-    return (words, ()) if len(words) <= MOST else (words[: MOST - 1], words[MOST - 1 :])
+    if len(words) <= MOST:
+        return words, ()
+    pinned = [word for word in words if word.name in ALWAYS]
+    others = [word for word in words if word.name not in ALWAYS]
+    room = MOST - 1 - len(pinned)
+    return [*others[:room], *pinned], others[room:]
 
 
 def declared(words: Sequence[Word] = commands.WORDS) -> list[dict[str, Any]]:

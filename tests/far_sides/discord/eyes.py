@@ -91,7 +91,5 @@ class _Reader:
 
 
 def _trimmed(code: str) -> str:
-    """Take one space off inline code that begins or ends with a backquote."""
-    return (
-        code[1:-1] if len(code) > 2 and code[0] == code[-1] == " " and ("`" in (code[1], code[-2])) else code
-    )
+    """Take the space off that keeps a backquote of inline code from its fence."""
+    return re.sub(r"^ (?= *`)|(` *) $", r"\1", code)
