@@ -113,6 +113,21 @@ def export(
 
 
 @app.command()
+def forget(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A person's name or account; a thread's key, a permalink into it, or a loop's id."
+        ),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Forget it; without this it is only shown.")] = False,
+) -> None:
+    """Show what is kept of a person or a thread, and (with --yes) forget it; say what stays elsewhere and why."""
+    settings = _ready()
+    _perform(_needs("bridge.forgetting").main(settings, what, yes=yes))
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(f"loopbridge {_needs('importlib.metadata').version('loopbridge')}")

@@ -175,9 +175,25 @@ class GitJournal:
         """Return how many commits have touched these paths."""
         return int(await self._ask("rev-list", "--count", BRANCH, "--", *paths) or 0)
 
-    async def rewrite(self, subject: str, files: Mapping[str, str], gone: Sequence[str]) -> None:
-        """Commit new texts of files and take others away; what earlier commits hold stays."""
-        await self._commit(subject, files, gone)
+    async def rewrite(
+        self, subject: str, change: Callable[[str], str], files: Mapping[str, str], gone: Sequence[str] = ()
+    ) -> int:
+        """Commit every thread's lines as `change` gives them back, new texts of files, and files gone; return how many lines changed.
+
+        What earlier commits hold stays. The graph's digest goes: it has to be taken anew.
+        """
+        new: dict[str, str] = {}
+        count = 0
+        async for texts in self.texts("threads"):
+            for path, text in texts.items():
+                lines = [change(line) if line else "" for line in text.split("\n")]
+                count += sum(line != old for line, old in zip(lines, text.split("\n"), strict=True))
+                if (changed := "\n".join(lines)) != text:
+                    new[path] = changed
+        known = {file.path for path in gone for file in await self._listed(path)}
+        tip = replace(await self.tip(), graph="")
+        await self._commit(subject, {**new, **files, journal.TIP: tip.spelled()}, sorted(known - set(files)))
+        return count
 
     async def _longer(self, threads: Mapping[str, Sequence[str]]) -> dict[str, str]:
         """Return the files that hold these lines: each thread's last one, or a new one behind it."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
-from adapters.store import journal
+from adapters.store import forgetting, journal
 from adapters.store.worker import Worker
-from core import ids
+from core import forget, ids
 from core.journal import Batch, Entry
 
 MOST_LINES = 2000
@@ -16,9 +16,10 @@ MOST_LINES = 2000
 class Ledger:
     """What is to be journalled, and how a database is told again from a journal. Raises what the store raises."""
 
-    def __init__(self, reader: Worker, writer: Worker) -> None:
+    def __init__(self, reader: Worker, writer: Worker, *, people_changed: Callable[[], None]) -> None:
         self._reader = reader
         self._writer = writer
+        self._people_changed = people_changed
 
     async def batch(self, limit: int = MOST_LINES) -> Batch:
         """Return the next lines, with the files of what changed as it is now."""
@@ -35,10 +36,6 @@ class Ledger:
     async def digest(self, upto: int, *, most: int) -> str:
         """Return the graph's digest if the lines up to `upto` tell all of it and it has `most` nodes at most, else an empty text."""
         return await self._reader.do(partial(journal.digest, upto, most))
-
-    async def snapshot(self) -> tuple[Mapping[ids.LoopId, str], str]:
-        """Return every loop's file, and everybody's."""
-        return await self._reader.do(journal.snapshot)
 
     # ── back ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -63,3 +60,33 @@ class Ledger:
     ) -> tuple[int, int]:
         """Write loops and people from their files; return how many. `standing`: loops whose folders are here. Raises Damaged."""
         return await self._writer.do(partial(journal.finish, seq, tuple(loops), people, frozenset(standing)))
+
+    # ── forgetting ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def busy(self) -> int:
+        """Return how many events wait to be handled."""
+        return await self._reader.do(forgetting.busy)
+
+    async def person(
+        self, people: Mapping[str, str], *, members: Sequence[str], names: Sequence[str], at: str
+    ) -> forget.Scope:
+        """Return what is to be forgotten of a person: accounts with what their nodes are called afterwards, members, names."""
+        return await self._reader.do(
+            partial(forgetting.of_person, dict(people), tuple(members), tuple(names), at)
+        )
+
+    async def thread(self, thread: str, *, at: str) -> forget.Scope:
+        """Return what is to be forgotten of a thread."""
+        return await self._reader.do(partial(forgetting.of_thread, thread, at))
+
+    async def outside(self, scope: forget.Scope) -> tuple[Sequence[str], Sequence[str]]:
+        """Return the commits of the scope's loops, and the nodes that were distilled from it."""
+        return await self._reader.do(partial(forgetting.pages, scope))
+
+    async def rehearsed(self, scope: forget.Scope) -> tuple[Mapping[ids.LoopId, str], str]:
+        """Return every loop's file, and everybody's, as they will be once a scope is purged; nothing is changed."""
+        return await self._writer.do(partial(forgetting.rehearsed, scope))
+
+    async def purge(self, scope: forget.Scope) -> None:
+        """Take everything of a scope out of the database."""
+        await self._writer.do(partial(forgetting.purge, scope), self._people_changed)

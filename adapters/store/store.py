@@ -186,7 +186,7 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
     @property
     def ledger(self) -> Ledger:
         """Return what the journal is written from, and a database from the journal."""
-        return Ledger(self._reader, self._writer)
+        return Ledger(self._reader, self._writer, people_changed=self._forget_people)
 
     # ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

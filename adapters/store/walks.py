@@ -35,7 +35,8 @@ EDGES_PER_NODE = 4
 PREFETCH = 500
 
 
-def _node(row: Any) -> graph.Node:
+def node(row: Any) -> graph.Node:
+    """Return the node a row holds."""
     return graph.Node(
         key=row["key"],
         kind=row["kind"],
@@ -49,13 +50,13 @@ def _node(row: Any) -> graph.Node:
 def nodes(keys: Sequence[str], hand: Hand) -> Sequence[graph.Node]:
     """Return the nodes that exist, in the order of their keys given."""
     found = (hand.row(NODE, key=key) for key in keys)
-    return [_node(row) for row in found if row is not None]
+    return [node(row) for row in found if row is not None]
 
 
 def find(kind: str, prefix: str, limit: int, hand: Hand) -> Sequence[graph.Node]:
     """Return nodes by the beginning of their key."""
     rows = hand.rows(FIND, kind=kind, prefix=prefix, past=prefix + "\U0010ffff", limit=limit)
-    return [_node(row) for row in rows]
+    return [node(row) for row in rows]
 
 
 def thread_messages(thread: ids.ThreadKey, limit: int, hand: Hand) -> tuple[Sequence[graph.Node], int]:
@@ -65,7 +66,7 @@ def thread_messages(thread: ids.ThreadKey, limit: int, hand: Hand) -> tuple[Sequ
     rows.reverse()
     if total > len(rows):
         rows.insert(0, hand.only(FIRST, thread=thread))
-    return [_node(row) for row in rows], total
+    return [node(row) for row in rows], total
 
 
 def walk(start: str, depth: int, limit: int, hand: Hand) -> ports.Walk:
@@ -88,7 +89,7 @@ def walk(start: str, depth: int, limit: int, hand: Hand) -> ports.Walk:
                     reached.append(other)
                 edges[row["src"], row["kind"], row["dst"]] = row["at"]
         frontier = reached
-    named = {identifier: _node(hand.only(NODE_BY_ID, id=identifier)) for identifier in met}
+    named = {identifier: node(hand.only(NODE_BY_ID, id=identifier)) for identifier in met}
     return ports.Walk(
         nodes=tuple(named.values()),
         edges=tuple(
@@ -109,7 +110,7 @@ def full_text(words: str, audience: str, limit: int, hand: Hand) -> Sequence[gra
     wanted = search.query(words)
     if not wanted:
         return ()
-    return [_node(row) for row in hand.rows(search.FIND, words=wanted, audience=audience, limit=limit)]
+    return [node(row) for row in hand.rows(search.FIND, words=wanted, audience=audience, limit=limit)]
 
 
 def digest(hand: Hand) -> str:

@@ -15,6 +15,9 @@ OFFERED = {
     "run": set(),
     "chat": {"--script", "--as"},
     "demo": {"--keep", "--pace"},
+    "rebuild": set(),
+    "export": {"--out"},
+    "forget": {"--yes"},
     "version": set(),
 }
 TARGETS = {"help", "bootstrap", "demo", "run", "check", "test", "bench", "soak", "clean"}

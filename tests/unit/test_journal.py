@@ -134,7 +134,7 @@ async def test_a_journal_that_lacks_a_line_is_damaged(rig: Rig) -> None:
         await telling.says(lane(1), "maya", "hello")
         await telling.says(lane(2), "maya", "hello")
         await telling.journalling.drain()
-    await rig.journal().rewrite("cut", {}, [f"{thread_folder(lane(1))}/000001.jsonl"])
+    await rig.journal().rewrite("cut", str, {}, [f"{thread_folder(lane(1))}/000001.jsonl"])
     with pytest.raises(errors.Damaged, match="should hold 2"):
         await rebuilding.rebuild(rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops)
     async with rig.telling("new.db") as telling:

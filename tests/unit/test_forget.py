@@ -1,0 +1,165 @@
+"""Forgetting a person and a thread: gone from the database, its file, and the journal's tip; the graph can still be rebuilt. Effects: temp homes, real git."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from adapters.store import forgetting as compaction
+from adapters.store import opening
+from bridge import rebuilding
+from bridge.forgetting import Forgetter
+from core import errors, events
+from core.ids import IdentityKey
+from core.redact import Redactor
+from tests.unit.journal_rig import Rig, Telling, a_long_story, lane
+
+
+@pytest.fixture
+def rig(home: Path) -> Rig:
+    return Rig(root=home / "h")
+
+
+def forgetter(rig: Rig, telling: Telling) -> Forgetter:
+    return Forgetter(
+        store=telling.store, repo=rig.journal(), clock=rig.clock, loops=rig.home.loops, clean=Redactor([])
+    )
+
+
+async def everything(rig: Rig) -> str:
+    """Return what the newest commit and the database's file hold, as text."""
+    names = (await asyncio.to_thread(rig.git, "ls-tree", "-r", "--name-only", "main")).split()
+    tip = [await asyncio.to_thread(rig.git, "show", f"main:{name}") for name in names]
+    paths = [path for path in rig.root.glob("bridge.db*") if path.suffix in (".db", ".db-wal")]
+    return "\n".join([*tip, *(path.read_bytes().decode("latin-1") for path in paths)])
+
+
+async def rebuilt_digest(rig: Rig) -> str:
+    rebuilt = await rebuilding.rebuild(
+        rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops
+    )
+    assert rebuilt.verified
+    return rebuilt.graph
+
+
+async def a_story_with_secrets(telling: Telling) -> None:
+    await a_long_story(telling)
+    await telling.says(
+        lane(1),
+        "ada",
+        "adasword one",
+        files=(events.FileRef(id="f2", name="adafile.txt"),),
+        permalink="https://x/ada",
+    )
+    await telling.says(lane(5), "ada", "adasword two")
+    await telling.says(lane(5), "maya", "@Ada is right", mentions=(IdentityKey("local:home/ada"),))
+    await telling.starts(lane(6), "ada", "adasword three")
+    await telling.calls(lane(6), "t9", "make adamake")
+    await telling.decides(lane(6), "ada", "deny", "adasword four")
+    await telling.results(lane(6), "Left.", "e" * 40)
+
+
+async def test_a_person(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_story_with_secrets(telling)
+        plan = await forgetter(rig, telling).plan("@ada")
+        said = plan.said()
+        for words in (
+            "Ada (local:home/ada):",
+            "1 file",
+            "1 loop's task",
+            "2 decisions' names",
+            "3 commits in repositories",
+            "1 earlier commit of the journal",
+        ):
+            assert words in said, said
+        before = await telling.store.digest()
+        await forgetter(rig, telling).plan("local:home/ada")
+        assert await telling.store.digest() == before, "a preview changes nothing"
+        await forgetter(rig, telling).forget(plan)
+        graph = await telling.store.digest()
+        assert graph != before
+        assert await telling.store.search("adasword", audience=lane(1)) == []
+        people = await telling.store.people()
+        assert people.of(IdentityKey("local:home/ada")) is None
+        assert len(people.members) == 2
+        with pytest.raises(errors.BadInput, match="Nobody"):
+            await forgetter(rig, telling).plan("ada")
+        messages, count = await telling.store.thread_messages(lane(5), limit=9)
+        assert [message.text for message in messages] == ["", "@Ada is right"]
+        assert count == 2
+    await asyncio.to_thread(compaction.compact, opening.path_of(rig.url()))
+    left = (await everything(rig)).replace("loop/adasword-three", "a branch of the team's")
+    for words in (
+        "adasword",
+        "adafile",
+        'local:home/ada"',
+        "local:home/ada:",
+        "https://x/ada",
+        "not on a Friday",
+    ):
+        assert words not in left, words
+    assert "adasword" in await asyncio.to_thread(rig.git, "log", "-p", "main"), "history is not rewritten"
+    assert await rebuilt_digest(rig) == graph
+    async with rig.telling("new.db") as telling:
+        assert len((await telling.store.people()).members) == 2
+
+
+async def test_a_stranger(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        await forgetter(rig, telling).forget(await forgetter(rig, telling).plan("local:home/zed"))
+        graph = await telling.store.digest()
+    await asyncio.to_thread(compaction.compact, opening.path_of(rig.url()))
+    left = await everything(rig)
+    assert "I am a stranger here" not in left
+    assert "Zed" not in left
+    assert await rebuilt_digest(rig) == graph
+
+
+async def test_a_thread(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_story_with_secrets(telling)
+        loop = (await telling.store.desk(lane(6))).loop
+        assert loop is not None
+        (rig.home.loops / loop.id / "capsule").mkdir(parents=True)
+        plan = await forgetter(rig, telling).plan(loop.handle)
+        assert f"The thread {lane(6)}:" in plan.said()
+        assert "1 commit in repositories" in plan.said()
+        await forgetter(rig, telling).forget(plan)
+        graph = await telling.store.digest()
+        assert (await telling.store.desk(lane(6))).loop is None
+        assert await telling.store.nodes([f"loop:{loop.id}", f"thread:{lane(6)}"]) == []
+        assert not (rig.home.loops / loop.id).exists()
+        # What the platform tells again is known: the thread does not come back by itself.
+        telling.numbers[lane(6)] = 0
+        await telling.says(lane(6), "ada", "/loop adasword three")
+        assert await telling.store.digest() == graph
+    await asyncio.to_thread(compaction.compact, opening.path_of(rig.url()))
+    left = await everything(rig)
+    for words in ("adasword three", "adasword four", "adamake"):
+        assert words not in left, words
+    assert "adasword two" in left
+    assert await rebuilt_digest(rig) == graph
+    lines = [json.loads(line) for line in await rig.lines()]
+    assert len(lines) == (await rig.journal().tip()).lines
+
+
+async def test_nothing_is_forgotten_under_a_running_loop(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        for what in ("ravi", lane(2)):
+            with pytest.raises(errors.Refused, match="at work") as caught:
+                await forgetter(rig, telling).plan(what)
+            assert "/loop stop" in caught.value.remedy
+
+
+async def test_what_is_not_known(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await telling.admits()
+        for what in ("nobody", "", "ffff", "local:home/general/99"):
+            with pytest.raises(errors.BadInput, match="called"):
+                await forgetter(rig, telling).plan(what)
