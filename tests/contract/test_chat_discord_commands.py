@@ -256,6 +256,16 @@ async def test_a_command_is_put_off_and_answered_later(
     await rig.until(lambda: original.content.startswith("Started"))
 
 
+async def test_a_start_whose_first_message_lost_its_answer_starts_once(rig: DiscordRig) -> None:
+    rig.far.rest.faults.add("POST /channels/*/messages", "reset")
+    rig.far.rest.faults.add("POST /channels/*/threads", "drop")
+    await rig.far.hands.user_slash(rig.people["maya"], rig.general, "loop start", task="fix it")
+    posted = await taken(rig, events.Posted)
+    assert [str(key) for key in rig.general.messages if not rig.general.messages[key].to] == [posted.message]
+    await rig.adapter.post(posted.lane, message.text("on it"), key="k")
+    assert heard(rig, rig.far.world.channels[int(posted.message)])[-1] == "on it"
+
+
 async def test_a_late_answer_ends_nothing(rig: DiscordRig) -> None:
     interaction = rig.far.hands.slash(rig.people["maya"], rig.general, "loop status")
     rig.far.advance(4)
@@ -303,7 +313,7 @@ async def test_a_start_without_permission_names_it(rig: DiscordRig) -> None:
 
 async def test_a_server_that_is_not_served(rig: DiscordRig) -> None:
     await rig.close()
-    rig._arguments["guilds"] = [str(rig.guild.id)]
+    rig.arguments["guilds"] = [str(rig.guild.id)]
     await rig.open()
     stranger = rig.far.world.user("eve")
     other = rig.far.world.channel(rig.far.world.guild("Other", stranger), "lobby")

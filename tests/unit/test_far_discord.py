@@ -163,7 +163,8 @@ async def test_who_is_called(far: FarDiscord, bot: Bot, room: records.Channel) -
     maya = next(user for user in far.world.users.values() if not user.bot)
     path, text = f"/channels/{room.id}/messages", f"<@{maya.id}> @everyone"
     calls = []
-    for allowed in (None, {"parse": []}, {"parse": [], "users": [str(maya.id)]}):
+    choices: tuple[dict[str, Any] | None, ...] = (None, {"parse": []}, {"parse": [], "users": [str(maya.id)]})
+    for allowed in choices:
         body = {"content": text, **({"allowed_mentions": allowed} if allowed is not None else {})}
         _, told, _ = await bot("POST", path, body)
         calls.append(far.hands.pinged(room.messages[int(told["id"])]))

@@ -125,7 +125,6 @@ class Asking:
 
     async def _start(self, asked: Asked, spoken: Spoken, place: Place, answer: Answer, emit: Emit) -> None:
         """Begin a loop at a place; without a root in the channel: under a message that says who began what."""
-        where = f"<#{asked.room.id}>"
         lacking = () if place.direct else permissions.missing(asked.may, in_thread=asked.room.is_thread)
         if lacking:
             await answer.say(
@@ -148,12 +147,21 @@ class Asking:
         shown = spoken.text if len(spoken.text) <= SHOWN else f"{spoken.text[:SHOWN]}…"
         content = f"<@{asked.user}> {markdown.escape(shown)}"
         body = render.body(Part(content=content), nonce=posts.nonce(f"start:{asked.id}", 0))
-        message = snowflake(await self.api.call("POST", MESSAGES, body=body, channel_id=channel), "id")
+        try:
+            made = await self.api.call("POST", MESSAGES, body=body, channel_id=channel)
+        except Unavailable:
+            # Its answer may be all that was lost; the nonce keeps a second message away.
+            made = await self.api.call("POST", MESSAGES, body=body, channel_id=channel)
+        message = snowflake(made, "id")
         self.opening.titles[message] = spoken.task
         if place.root:
             return place, message
         place = asked.room.place(message)
-        await self.opening.channel(place)
+        try:
+            await self.opening.channel(place)
+        except Unavailable as exc:
+            # The bridge's first words open it, then.
+            log.info("chat.discord.thread_put_off", extra={"why": str(exc)})
         return place, message
 
     def _posted(self, asked: Asked, spoken: Spoken, place: Place, message: str) -> Posted:
