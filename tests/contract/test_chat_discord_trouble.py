@@ -293,6 +293,22 @@ async def test_a_locked_thread_is_said(rig: DiscordRig) -> None:
         await rig.adapter.edit(sent.thread, posted, message.text("edited"))
 
 
+async def test_whoever_waits_hears_why_nothing_comes(rig: DiscordRig) -> None:
+    sent, thread, _ = await started(rig)
+    await rig.user_posts(f"{rig.bot_mention} and now?", thread=sent.thread)
+    await taken(rig, events.Posted)
+    rig.far.world.set_thread(thread, archived=True, locked=True)
+    for key in ("a", "b"):
+        with pytest.raises(Rejected, match="locked"):
+            await rig.adapter.post(sent.thread, message.text("now this"), key=key)
+    (told,) = rig.far.hands.sees(rig.people["maya"], rig.far.world.direct(rig.people["maya"]))
+    assert "locked" in told.text
+    assert "unlock it" in told.text
+    rig.far.world.set_thread(thread, archived=False, locked=False)
+    await rig.adapter.post(sent.thread, message.text("now this"), key="a")
+    assert (await texts(rig, sent.thread))[-1] == "now this"
+
+
 async def test_a_deleted_thread_is_not_made_again(rig: DiscordRig) -> None:
     sent, thread, posted = await started(rig)
     rig.far.world.delete_channel(thread)

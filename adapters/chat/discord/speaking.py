@@ -42,7 +42,7 @@ class Speaking:
         self._forms = forms
         self._sending = sending
         self._whispering = whispering
-        self._complained: Recent[str, bool] = Recent(200)
+        self._complained: Recent[str, str] = Recent(200)
         self.quiet: Recent[str, str] = Recent(500)  # places that are one person's command alone, and whose
         self.askers: Recent[str, str] = Recent(2_000)  # who addressed the bridge last in a place
 
@@ -150,17 +150,29 @@ class Speaking:
     # ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _explained(self, place: Place, exc: Refusal) -> PortError:
-        """Return the refusal with the missing permission named, having told whoever waits for an answer."""
-        if exc.code not in (errors.NO_ACCESS, errors.NOT_ALLOWED) or place.direct:
+        """Return a refusal with the missing permission named, having told whoever waits for an answer what keeps it away."""
+        if place.direct:
+            return exc
+        if exc.code in (errors.LOCKED, errors.ARCHIVED, errors.UNKNOWN_CHANNEL):
+            where = names.permalink(place.guild, place.root)
+            await self._told_once(place, f"{exc} {exc.remedy} <{where}>")
+            return exc
+        if exc.code not in (errors.NO_ACCESS, errors.NOT_ALLOWED):
             return exc
         has_thread = self._rooms.get(place.root) is not None
         lacking = await self._rooms.lacking(place, in_thread=has_thread)
         if not lacking:
             return exc
-        where = f"<#{place.channel}>"
-        words = f"{permissions.sentence(lacking, where)} What you wrote is kept. Ask somebody who manages the channel to allow it."
-        user = self.askers.get(place.key)
-        if user and place.key not in self._complained:
-            self._complained[place.key] = True
-            await self._whispering.complain(user, words, key=f"lacking:{place.key}:{'-'.join(lacking)}")
+        words = (
+            f"{permissions.sentence(lacking, f'<#{place.channel}>')} What you wrote is kept. "
+            "Ask somebody who manages the channel to allow it."
+        )
+        await self._told_once(place, words)
         return Refusal(words.replace("**", ""), code=exc.code, remedy="Allow it in the channel's settings.")
+
+    async def _told_once(self, place: Place, words: str) -> None:
+        """Tell who addressed the bridge here last, alone, why nothing comes."""
+        user = self.askers.get(place.key)
+        if user and self._complained.get(place.key) != words:
+            self._complained[place.key] = words
+            await self._whispering.complain(user, words, key=f"why:{place.key}:{words}")
