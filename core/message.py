@@ -109,6 +109,7 @@ class Caps:
     files: bool = True
     threads: bool = True
     history: bool = True
+    remote: bool = True  # reached over a network, which can fail
     max_chars: int = 3900
     edit_every: float = 3.0  # seconds between two edits of one message
     extra: frozenset[str] = field(default_factory=frozenset)

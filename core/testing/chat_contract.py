@@ -1,7 +1,8 @@
 """What any chat adapter must hold. Owns: CHECKS. Imports: core. Effects: those of the rig.
 
 Each check is a plain coroutine over a Rig, and is over at once where the platform's `Caps` say that it cannot. What is about
-cards, the thread's past, files and the end is in `chat_cards_contract`; CHECKS has them all.
+cards, the thread's past, files and the end is in `chat_cards_contract`, what is about bad days in `chat_network_contract`; CHECKS has
+them all.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from core import events, message
 from core.errors import PortError
 from core.message import Message
-from core.testing import chat_cards_contract
+from core.testing import chat_cards_contract, chat_network_contract
 from core.testing.chat_rig import Rig, opened, taken, texts
 
 Check = Callable[[Rig], Awaitable[None]]
@@ -220,4 +221,5 @@ async def check_a_reaction_counts_once(rig: Rig) -> None:
 CHECKS: tuple[Check, ...] = (
     *(check for name, check in sorted(globals().items()) if name.startswith("check_")),
     *chat_cards_contract.CHECKS,
+    *chat_network_contract.CHECKS,
 )

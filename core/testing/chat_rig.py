@@ -1,4 +1,4 @@
-"""What the chat checks work with. Owns: Rig, Sent, Seen, opened, taken, texts. Imports: core. Effects: none (a rig has them).
+"""What the chat checks work with. Owns: Rig, Trouble, Sent, Seen, opened, taken, texts. Imports: core. Effects: none (a rig has them).
 
 A rig wires a real adapter to a far side and plays the people there. It keeps a listener running whose events `next_event` hands
 out one by one; an event counts as acked once it was queued there.
@@ -37,10 +37,43 @@ class Seen:
     reactions: tuple[str, ...] = ()
 
 
+class Trouble(Protocol):
+    """What can go wrong between an adapter and a far side it reaches over a network."""
+
+    async def away(self) -> None:
+        """Leave the adapter; people go on."""
+
+    async def back(self) -> None:
+        """Enter an adapter with the state of the one that left, once the far side gave up telling what nobody heard."""
+
+    async def limit_posts(self) -> float:
+        """Have the far side refuse posts that come too fast; return the longest pause it asks for, in seconds."""
+
+    async def limit_edits(self) -> None:
+        """Have the far side refuse edits that come too fast, and posts only where it does not tell the two apart."""
+
+    def refusals(self) -> int:
+        """Return how many requests were refused for coming too fast."""
+
+    async def fall_silent(self) -> None:
+        """Have every connection that stands carry nothing any more and stay open; new ones work."""
+
+    async def send_unknown(self) -> str:
+        """Have the far side tell of something of a well-formed kind that no adapter knows; return the kind."""
+
+    def secrets(self) -> Sequence[str]:
+        """Return what opens the platform to whoever reads it: tokens, passwords, signing secrets."""
+
+
 class Rig(Protocol):
     """An adapter under check, and the people at its far side: "maya", "ravi" and the bot "ci"."""
 
     bot_mention: str  # what a person types to address the bridge, e.g. "@loop"
+    page: int  # messages of a thread that the far side hands out at once
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What can go wrong on the way; None where there is no way (`Caps.remote`)."""
 
     @property
     def adapter(self) -> ChatAdapter:
@@ -58,6 +91,9 @@ class Rig(Protocol):
         files: Mapping[str, bytes] | None = None,
     ) -> Sent:
         """Write in a thread, or open one."""
+
+    async def alerts(self, title: str, detail: str, *, thread: ThreadKey | None = None) -> Sent:
+        """Have "ci" post an alert in the form such bots use: blocks, attachments, embeds, with no plain text where that can be."""
 
     async def user_edits(self, sent: Sent, text: str, *, who: str = "maya") -> None: ...
     async def user_deletes(self, sent: Sent, *, who: str = "maya") -> None: ...
@@ -86,6 +122,9 @@ class Rig(Protocol):
 
     async def post_and_die(self, thread: ThreadKey, message: Message, *, key: str) -> None:
         """Post with a bridge that is killed when the far side has taken the post but before anybody was told."""
+
+    async def stranger_posts(self, thread: ThreadKey, message: Message) -> str:
+        """Post as another bridge on the same account, with a state of its own; return the message's id."""
 
     async def send_garbage(self) -> None:
         """Have the far side send what no adapter can read."""

@@ -20,6 +20,7 @@ from core.events import Event
 from core.ids import IdentityKey, ThreadKey
 from core.message import Message
 from core.testing.chat_rig import Seen, Sent
+from tests.contract.chat_discord_trouble import DiscordTrouble
 from tests.far_sides.discord import records
 from tests.far_sides.discord.server import TOKEN, FarDiscord
 
@@ -68,6 +69,8 @@ class Kept:
 class DiscordRig:
     """A Discord with one server, one channel, and people in it."""
 
+    page = 100
+
     def __init__(self, far: FarDiscord, **arguments: Any) -> None:
         self.far = far
         self.kept = Kept()
@@ -82,14 +85,15 @@ class DiscordRig:
         self.bot_mention = f"<@{world.bot.id}>"
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.failures = 0
-        self._arguments = arguments
+        self.arguments = arguments
+        self.trouble = DiscordTrouble(self)
         self._listening: asyncio.Task[None] | None = None
-        self._adapter = self._build()
+        self._adapter = self._build(self.kept)
 
-    def _build(self) -> DiscordChat:
+    def _build(self, kept: Kept) -> DiscordChat:
         return DiscordChat(
-            clock=QuickClock(), token=TOKEN, api_url=self.far.api_url, remember=self.kept.remember,
-            recall=self.kept.recall, **self._arguments,
+            clock=QuickClock(), token=TOKEN, api_url=self.far.api_url, remember=kept.remember, recall=kept.recall,
+            **self.arguments,
         )  # fmt: skip
 
     @property
@@ -105,7 +109,7 @@ class DiscordRig:
 
     async def open(self) -> None:
         """Enter a new adapter with what an earlier one kept, and listen."""
-        self._adapter = self._build()
+        self._adapter = self._build(self.kept)
         await self._adapter.__aenter__()
         self._listening = asyncio.create_task(self._adapter.listen(self._emit))
         await self.until(lambda: self._adapter.connected)
@@ -162,10 +166,19 @@ class DiscordRig:
     ) -> Sent:
         channel = self.room(thread, who=who) if thread else self.general
         posted = self.far.hands.user_posts(self.people[who], channel, text, files=files)
+        return self._sent(posted, channel, thread)
+
+    def _sent(self, posted: records.Message, channel: records.Channel, thread: ThreadKey | None) -> Sent:
         lane = (
             thread or names.Place(guild=str(self.guild.id), channel=str(channel.id), root=str(posted.id)).key
         )
         return Sent(thread=lane, message=str(posted.id))
+
+    async def alerts(self, title: str, detail: str, *, thread: ThreadKey | None = None) -> Sent:
+        channel = self.room(thread, who="ci") if thread else self.general
+        embed = {"type": "rich", "title": title, "description": detail, "fields": []}
+        posted = self.far.hands.user_posts(self.people["ci"], channel, "", embeds=[embed])
+        return self._sent(posted, channel, thread)
 
     async def user_edits(self, sent: Sent, text: str, *, who: str = "maya") -> None:
         self.far.hands.user_edits(self.message(sent.thread, sent.message), text)
@@ -232,6 +245,10 @@ class DiscordRig:
         await child.communicate(pickle.dumps(message))
         assert child.returncode == -signal.SIGKILL
         await self.open()
+
+    async def stranger_posts(self, thread: ThreadKey, message: Message) -> str:
+        async with self._build(Kept()) as stranger:
+            return await stranger.post(thread, message, key="stranger")
 
     async def send_garbage(self) -> None:
         for kind, data in GARBAGE:

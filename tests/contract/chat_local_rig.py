@@ -63,6 +63,8 @@ class LocalRig:
     """A local chat and the people in its room."""
 
     bot_mention = "@loop"
+    page = 100  # there are no pages: more than a screen
+    trouble = None
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -134,6 +136,9 @@ class LocalRig:
         posted = await client.post(text, channel=channel, thread=root, files=uploaded)
         return Sent(thread=thread or thread_of(channel, posted), message=str(posted))
 
+    async def alerts(self, title: str, detail: str, *, thread: ThreadKey | None = None) -> Sent:
+        return await self.user_posts(f"{title}\n{detail}", thread=thread, who="ci")
+
     async def user_edits(self, sent: Sent, text: str, *, who: str = "maya") -> None:
         await self._clients[who].edit(int(sent.message), text)
 
@@ -202,6 +207,12 @@ class LocalRig:
         await child.communicate(encoding.encode(message).encode())
         assert child.returncode == -signal.SIGKILL
         await self._open()
+
+    async def stranger_posts(self, thread: ThreadKey, message: Message) -> str:
+        # A home has one room and one bridge: what another one left there lies in the room.
+        posted = await self.adapter.post(thread, message, key="stranger")
+        await self.reconnect()
+        return posted
 
     async def send_garbage(self) -> None:
         link = await asyncio.to_thread(sockets.connect, self._home / "chat.sock")

@@ -21,6 +21,7 @@ from core.events import Event
 from core.ids import IdentityKey, ThreadKey
 from core.message import Message
 from core.testing.chat_rig import Seen, Sent
+from tests.contract.chat_slack_trouble import SlackTrouble
 from tests.far_sides.slack import Slack, Times, posting
 
 PEOPLE = {"maya": "Maya", "ravi": "Ravi"}
@@ -81,6 +82,7 @@ class SlackRig:
     """The Slack adapter, and people in its workspace."""
 
     bot_mention = "@loop"
+    page = 40  # Slack may give fewer than it is asked for
 
     def __init__(
         self,
@@ -96,7 +98,8 @@ class SlackRig:
         self.fails = 0
         self._http = http
         self._home = home
-        self._ping_every = ping_every
+        self.ping_every = ping_every
+        self.trouble = SlackTrouble(self)
         self._stack = AsyncExitStack()
         self._listening: asyncio.Task[None] | None = None
         self._adapter: SlackChat | None = None
@@ -108,6 +111,7 @@ class SlackRig:
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.slack)
+        self.slack.office.most_shown = self.page
         for handle, name in PEOPLE.items():
             self.slack.user(handle, name=name)
         await self.open()
@@ -128,17 +132,7 @@ class SlackRig:
 
     async def open(self) -> None:
         """Enter an adapter and wait until Slack reaches it."""
-        chat = plugin.build(
-            clock=TrueClock(),
-            remember=self.memory.remember,
-            recall=self.memory.recall,
-            listen_on=("127.0.0.1", 0) if self._http else None,
-            ping_every=self._ping_every,
-            home=self._home,
-            **self.arguments(),
-        )
-        assert isinstance(chat, SlackChat)
-        self._adapter = chat
+        self._adapter = chat = self._build(self.memory)
         await chat.__aenter__()
         self._listening = asyncio.create_task(chat.listen(self.emit))
         async with asyncio.timeout(10):
@@ -146,6 +140,19 @@ class SlackRig:
         if self._http:
             host, port = chat.address
             self.slack.listens(f"http://{host}:{port}/slack/events")
+
+    def _build(self, memory: Memory) -> SlackChat:
+        chat = plugin.build(
+            clock=TrueClock(),
+            remember=memory.remember,
+            recall=memory.recall,
+            listen_on=("127.0.0.1", 0) if self._http else None,
+            ping_every=self.ping_every,
+            home=self._home,
+            **self.arguments(),
+        )
+        assert isinstance(chat, SlackChat)
+        return chat
 
     async def close(self) -> None:
         """Leave the adapter."""
@@ -182,6 +189,17 @@ class SlackRig:
             posted = await self.slack.bot_posts(BOT, where, text, thread=root)
         else:
             posted = await self.slack.user_posts(who, where, text, thread=root, files=files)
+        key = names.thread_of(self.slack.team().id, posted.channel, posted.root)
+        return Sent(thread=key, message=posted.ts)
+
+    async def alerts(self, title: str, detail: str, *, thread: ThreadKey | None = None) -> Sent:
+        place = names.place(thread) if thread else None
+        where, root = (place.channel, place.root) if place else (CHANNEL, None)
+        blocks = [{"type": "header", "text": {"type": "plain_text", "text": title}}]
+        card = [{"color": "#d00000", "text": detail, "fallback": f"{title}: {detail}"}]
+        posted = await self.slack.bot_posts(
+            BOT, where, "", thread=root, classic=True, blocks=blocks, attachments=card
+        )
         key = names.thread_of(self.slack.team().id, posted.channel, posted.root)
         return Sent(thread=key, message=posted.ts)
 
@@ -245,6 +263,10 @@ class SlackRig:
         await child.communicate(encoding.encode(message).encode())
         assert child.returncode == -signal.SIGKILL
         await self.open()
+
+    async def stranger_posts(self, thread: ThreadKey, message: Message) -> str:
+        async with self._build(Memory()) as stranger:
+            return await stranger.post(thread, message, key="stranger")
 
     async def send_garbage(self) -> None:
         await self.slack.send_raw()

@@ -57,6 +57,13 @@ class Upload:
     content: bytes
 
 
+class _Parsers(dict[str, Callable[[Any], None]]):
+    """Who takes the gateway's events; what nobody does is noted."""
+
+    def __missing__(self, kind: str) -> Callable[[Any], None]:
+        return lambda _: log.debug("chat.discord.skipped", extra={"kind": kind[:80]})
+
+
 class _Http(HTTPClient):
     """The library's own client, at an address of one's own."""
 
@@ -185,7 +192,7 @@ class Api:
         if client is None:
             raise Unavailable("Discord is not connected.")
         # The library's own parsers build objects nobody here looks at, and one odd payload in them would end everything.
-        client._connection.parsers = {kind: partial(hear, kind) for kind in HEARD}
+        client._connection.parsers = _Parsers({kind: partial(hear, kind) for kind in HEARD})
         known: dict[str, Any] = {"resume": False, "initial": True}
         wait = FIRST_WAIT
         while True:

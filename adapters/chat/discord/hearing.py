@@ -133,10 +133,11 @@ class Hearing:
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _created(self, raw: Json, room: Room, emit: Emit) -> None:
+    async def _created(self, raw: Json, room: Room, emit: Emit) -> bool:
+        """Take a message in; return whether it is one that was not heard yet."""
         message = some_id(raw, "id")
         if self._seen.is_stored(message):
-            return
+            return False
         event = wire.posted(raw, room, self.me)
         if event is not None:
             place = names.place(event.lane)
@@ -150,6 +151,7 @@ class Hearing:
                 self._opening.titles[message] = event.text
             await take_in(emit, event, self._clock)
         self._seen.heard(room.id, room.guild, message)
+        return event is not None
 
     async def _updated(self, raw: Json, room: Room, emit: Emit) -> None:
         event = wire.edited(raw, room, self.me)
@@ -195,12 +197,11 @@ class Hearing:
             count = 0
             try:
                 async for raw in self._after(room):
-                    await self._created(raw, room, emit)
-                    count += 1
+                    count += await self._created(raw, room, emit)
             except (Rejected, BadInput) as exc:
                 log.info("chat.discord.cannot_catch_up", extra={"channel": room.id, "why": str(exc)})
             if count:
-                log.info("chat.discord.caught_up", extra={"channel": room.id, "messages": count})
+                log.warning("chat.discord.gap", extra={"channel": room.id, "count": count})
 
     async def _after(self, room: Room) -> AsyncIterator[Json]:
         after = self._seen.after(room.id)

@@ -26,7 +26,7 @@ from core.ports import Clock, Emit, Finding, History
 
 log = logging.getLogger(__name__)
 
-CAPS = Caps(buttons="numbered", max_chars=12_000, edit_every=0.2)
+CAPS = Caps(buttons="numbered", remote=False, max_chars=12_000, edit_every=0.2)
 FIRST_WAIT = 1.0  # seconds before an undelivered deed is tried again, doubled up to LONGEST_WAIT
 LONGEST_WAIT = 15.0
 FULL = "not taken: the disk is full; it is kept here and will be delivered when there is room"

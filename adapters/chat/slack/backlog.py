@@ -21,30 +21,26 @@ log = logging.getLogger(__name__)
 MOST = 100  # conversations of one workspace
 
 
-async def recover(workspaces: Mapping[str, Workspace], seen: Mapping[str, Seen], hearing: Hearing) -> int:
-    """Take in what came after the marks; return how many messages that were."""
-    found = 0
+async def recover(workspaces: Mapping[str, Workspace], seen: Mapping[str, Seen], hearing: Hearing) -> None:
+    """Take in what came after the marks; each conversation that had something is logged as a gap."""
     for team, home in workspaces.items():
         marks = dict(seen[team].places()[:MOST])
         for place, mark in marks.items():
             try:
-                found += await _conversation(home, hearing, place, mark, known=marks)
+                await _conversation(home, hearing, place, mark, known=marks)
             except PortError as exc:
                 log.warning("chat.slack.past_unread", extra={"where": place.key, "why": str(exc)})
-    if found:
-        log.info("chat.slack.gap", extra={"messages": found})
-    return found
 
 
 async def _conversation(
     home: Workspace, hearing: Hearing, place: Place, mark: str, *, known: Mapping[Place, str]
-) -> int:
-    found = 0
-    for raw, event in await home.recent(place, after=mark):
+) -> None:
+    found = await home.recent(place, after=mark)
+    if found:
+        log.warning("chat.slack.gap", extra={"channel": place.key, "count": len(found)})
+    for raw, event in found:
         await hearing.recovered(home, raw, event)
-        found += 1
         thread = names.place(event.lane)
         # A thread that began meanwhile has replies of its own, which the channel does not show.
         if not place.thread_ts and thread not in known and text(raw, "latest_reply"):
-            found += await _conversation(home, hearing, thread, thread.root, known=known)
-    return found
+            await _conversation(home, hearing, thread, thread.root, known=known)

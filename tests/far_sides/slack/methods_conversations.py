@@ -80,7 +80,7 @@ def replies(office: Office, team: Team, args: Args) -> dict[str, Any]:
     answers = [each for each in channel.messages.values() if each.thread_ts == root.ts]
     # The root leads the first page whatever the window says; the pages after it do not repeat it.
     window = [root, *_window(args, answers)]
-    messages, cursor = args.page(window, limit)
+    messages, cursor = args.page(window, min(limit, office.most_shown))
     return _shown(office, channel, messages, args, cursor)
 
 

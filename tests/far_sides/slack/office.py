@@ -78,6 +78,7 @@ class Office:
     delivery: Delivery
     host: str = ""  # http://127.0.0.1:port
     calls: list[Call] = field(default_factory=list)
+    most_shown: int = 1_000  # messages of a page; Slack may give fewer than it is asked for
     refused: Counter[str] = field(default_factory=Counter)  # 429s by method
     warnings: list[str] = field(default_factory=list)
     unfurled: list[tuple[str, str, str]] = field(default_factory=list)
