@@ -112,19 +112,17 @@ class Journalling:
             log.info("journal.was_written", lines=len(known))
             await self._ledger.written(seq)
             return
+        if seq < batch.since:
+            lines = await self._ledger.baseline(seq)
+            log.warning("journal.begun_anew", journal=seq, database=batch.since, lines=lines)
+            return
         log.warning(
             "journal.apart",
             journal=seq,
             database=batch.since,
             remedy="If this database is an old copy or a new one, `loopbridge rebuild` brings back what the journal knows.",
         )
-        if seq >= batch.since:
-            await self._ledger.lift(seq)
-        else:
-            raise Rejected(
-                f"The journal ends with line {seq}, but line {batch.since} was written to it: commits are missing.",
-                remedy="Bring the journal's main branch back to its newest commit (git reflog knows it).",
-            )
+        await self._ledger.lift(seq)
 
     async def _round(self) -> None:
         try:

@@ -121,7 +121,7 @@ def loop_file(loop: str) -> str:
     return f"loops/{loop}.jsonl"
 
 
-def told(fact: Fact, lane: str, at: datetime) -> dict[str, Any]:
+def told(fact: Fact, lane: str, at: datetime | None) -> dict[str, Any]:
     """Return a fact as a record of a line: its audience and its instant only where they are not the line's own."""
     record: dict[str, Any]
     if isinstance(fact, Edge):

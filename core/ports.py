@@ -457,6 +457,7 @@ class Ledger(Protocol):
     async def lift(self, past: int) -> None:
         """Number what waits anew, beginning after `past`."""
 
+    async def baseline(self, past: int) -> int: ...  # everything as lines behind `past`; returns how many
     async def digest(self, upto: int, *, most: int) -> str:
         """Return the graph's digest if lines up to `upto` tell all of it and it has `most` nodes at most, else ""."""
 

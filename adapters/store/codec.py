@@ -101,6 +101,10 @@ class Codec:
         except ValueError:
             return json.dumps(_cleaned(adapter.dump_python(value, mode="json")), ensure_ascii=False)
 
+    def plain(self, value: object) -> Any:
+        """Return the value as what JSON is made of."""
+        return json.loads(self.dump(value))
+
     def load(self, kind: type[T], body: str) -> T:
         """Return the value a body holds. Raises Damaged."""
         try:

@@ -166,21 +166,22 @@ def replay(limit: int, hand: Hand) -> int:
     rows = list(hand.rows(LINES, since=-1, limit=limit))
     for row in rows:
         with _reading(f"line {row['id']} of the journal"):
-            _take(row["id"], json.loads(row["line"]), hand)
+            _take(json.loads(row["line"]), hand)
     if rows:
         hand.run(DROP, upto=rows[-1]["id"])
     return len(rows)
 
 
-def _take(seq: int, record: Mapping[str, Any], hand: Hand) -> None:
+def _take(record: Mapping[str, Any], hand: Hand) -> None:
     facts.write(journal.facts(record), hand)
     for body in record.get("asks", ()):
         writes.put_ask(hand.codec.load(asks.Ask, json.dumps(body)), hand)
     if "spent" in record:
         writes.put_spend(hand.codec.load(events.Spent, json.dumps(record["spent"])), hand)
-    if record["dedup"]:
-        at = micros(datetime.fromisoformat(record["at"]))
-        hand.run(SEEN, id=seq, dedup=record["dedup"], kind=record["event"], lane=record["lane"], at=at)
+    at = micros(datetime.fromisoformat(record["at"]))
+    seen = [(record["event"], record["dedup"])] if record["dedup"] else record.get("seen", ())
+    for kind, dedup in seen:
+        hand.run(SEEN, id=hand.next_id("event"), dedup=dedup, kind=kind, lane=record["lane"], at=at)
 
 
 def finish(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
-from adapters.store import forgetting, journal
+from adapters.store import baseline, forgetting, journal
 from adapters.store.worker import Worker
 from core import forget, ids
 from core.journal import Batch, Entry
@@ -32,6 +32,10 @@ class Ledger:
     async def lift(self, past: int) -> None:
         """Number what waits anew, beginning after `past`: the journal went on without this database."""
         await self._writer.do(partial(journal.lift, past))
+
+    async def baseline(self, past: int) -> int:
+        """Lay everything out as lines behind `past`, for a journal that ends there and should not; return how many there are."""
+        return await self._writer.do(partial(baseline.baseline, past))
 
     async def digest(self, upto: int, *, most: int) -> str:
         """Return the graph's digest if the lines up to `upto` tell all of it and it has `most` nodes at most, else an empty text."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import sqlite3
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from bridge import rebuilding
+from bridge.home import prepare
 from core import errors
 from core.journal import WITHDRAWN, thread_folder
 from core.redact import Redactor
@@ -226,6 +229,49 @@ async def test_what_was_deleted_or_edited_is_gone_from_the_tip(rig: Rig) -> None
     assert "the key is elsewhere" in now
     assert "and my name is Maya" in now
     assert "swordfish" in await asyncio.to_thread(rig.git, "log", "-p", "main"), "history is not rewritten"
+    rebuilt = await rebuilding.rebuild(
+        rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops
+    )
+    assert rebuilt.verified
+    assert rebuilt.graph == graph
+
+
+async def test_a_lost_journal_is_written_anew(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        await telling.journalling.drain()
+        await telling.says(lane(1), "maya", "not journalled yet")
+        await asyncio.to_thread(shutil.rmtree, rig.home.layer("journal"))
+        await asyncio.to_thread(prepare, rig.home)
+        await telling.journalling.drain()
+        await telling.says(lane(1), "maya", "and on")
+        await telling.journalling.close()
+        store = telling.store
+        graph, spent, people = await store.digest(), await store.spent(), await store.people()
+        asked = {ask.id for ask in (await store.desk(lane(1))).asks}
+    rebuilt = await rebuilding.rebuild(
+        rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops
+    )
+    assert rebuilt.verified
+    async with rig.telling("new.db") as telling:
+        store = telling.store
+        assert (await store.digest(), await store.spent(), await store.people()) == (graph, spent, people)
+        assert {ask.id for ask in (await store.desk(lane(1))).asks} == asked
+        for _ in range(5):
+            await telling.says(lane(1), "maya", "told a second time")
+        assert await store.digest() == graph
+
+
+async def test_a_database_from_before_the_journal_is_journalled_whole(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+    with sqlite3.connect(rig.root / "bridge.db") as connection:
+        connection.execute("DROP TABLE journal")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    async with rig.telling() as telling:
+        await telling.journalling.close()
+        graph = await telling.store.digest()
     rebuilt = await rebuilding.rebuild(
         rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops
     )
