@@ -15,7 +15,9 @@ from typing import Any, Self
 
 from adapters.chat.local import encoding
 from adapters.chat.matrix import names, plugin, signs
-from core.errors import StorageFull
+from adapters.chat.matrix.adapter import MatrixChat, Parts
+from adapters.chat.matrix.engine import Engine
+from core.errors import Rejected, StorageFull
 from core.events import Event
 from core.ids import IdentityKey, ThreadKey
 from core.message import Message
@@ -97,6 +99,21 @@ class MatrixRig:
         return self._adapter
 
     @property
+    def chat(self) -> MatrixChat:
+        """The adapter, with what it has beyond the port."""
+        assert isinstance(self._adapter, MatrixChat)
+        return self._adapter
+
+    @property
+    def parts(self) -> Parts:
+        """What the adapter is made of; it lives in the thread of `engine`."""
+        return self.chat._at_work
+
+    @property
+    def engine(self) -> Engine:
+        return self.chat._engine
+
+    @property
     def listening(self) -> asyncio.Task[None]:
         assert self._listening is not None
         return self._listening
@@ -134,11 +151,12 @@ class MatrixRig:
     async def open(self, **options: Any) -> None:
         self._adapter = self.build(**options)
         await self._adapter.__aenter__()
+        self._since = ""
         self._listening = asyncio.create_task(self._adapter.listen(self._emit))
 
     async def close(self) -> None:
         self.listening.cancel()
-        with suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError, Rejected):
             await self.listening
         await self.adapter.__aexit__(None, None, None)
 
@@ -147,6 +165,20 @@ class MatrixRig:
             self._failures -= 1
             raise StorageFull("the disk is full")
         self.events.put_nowait(event)
+
+    @property
+    def token(self) -> str:
+        """Return the bot's access token."""
+        return self._device()["token"]
+
+    @property
+    def device(self) -> str:
+        """Return the id of the bot's device."""
+        return self._device()["device"]
+
+    def _device(self) -> dict[str, str]:
+        kept: dict[str, str] = json.loads(self.state("SELECT value FROM fact WHERE name = 'device'")[0][0])
+        return kept
 
     def state(self, sql: str, *values: object) -> list[Any]:
         """Look into the adapter's own file."""

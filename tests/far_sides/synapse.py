@@ -47,18 +47,20 @@ class Synapse:
 
     async def register(self, name: str, *, admin: bool = False) -> Account:
         """Register a user whose name starts with `name`, and log it in once."""
-        name = f"{name}-{secrets.token_hex(4)}"
+        name, password = f"{name}-{secrets.token_hex(4)}", secrets.token_urlsafe(18)
         path = "/_synapse/admin/v1/register"
         nonce = (await self.ask("GET", path))["nonce"]
-        told = b"\0".join((nonce.encode(), name.encode(), b"secret", b"admin" if admin else b"notadmin"))
+        told = b"\0".join(
+            (nonce.encode(), name.encode(), password.encode(), b"admin" if admin else b"notadmin")
+        )
         mac = hmac.new(self.secret.encode(), told, hashlib.sha1).hexdigest()
         made = await self.ask(
             "POST",
             path,
-            body={"nonce": nonce, "username": name, "password": "secret", "admin": admin, "mac": mac},
+            body={"nonce": nonce, "username": name, "password": password, "admin": admin, "mac": mac},
         )
         return Account(
-            user=made["user_id"], password="secret", token=made["access_token"], device=made["device_id"]
+            user=made["user_id"], password=password, token=made["access_token"], device=made["device_id"]
         )
 
     async def ask(self, method: str, path: str, *, token: str = "", body: Any = None) -> dict[str, Any]:

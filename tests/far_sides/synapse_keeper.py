@@ -58,6 +58,9 @@ def settings(folder: Path, port: int, secret: str) -> dict[str, object]:
         "federation_domain_whitelist": [],
         "bcrypt_rounds": 4,
         "presence": {"enabled": False},
+        "caches": {
+            "sync_response_cache_duration": "0s"
+        },  # two first starts of a device within minutes are two
         "max_upload_size": "20M",
         "rc_message": FAST,
         "rc_registration": FAST,

@@ -94,6 +94,7 @@ class Parts:
             log.warning("chat.matrix.unsigned", extra={"why": self.identity.trouble})
         self.hearing.name = await self._name()
         await self.sync.begin()
+        await self.identity.trust_own()
 
     async def _name(self) -> str:
         try:
@@ -216,6 +217,10 @@ class MatrixChat:
         """Test the server, the token, the crypto store, the device's signature and the clock."""
         parts = self._at_work
         return await self._engine.do(probing.probe(parts.client, parts.identity, self._clock))
+
+    async def make_recovery_key(self) -> str:
+        """Keep the account's signing keys with the homeserver, encrypted; return the recovery key that opens them, once."""
+        return await self._engine.do(self._at_work.identity.store())
 
     async def recovery(self) -> str:
         """Put signing keys that were made here into the account's secret storage, if it has none; return the key that opens it, or ""."""

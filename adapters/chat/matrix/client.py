@@ -1,39 +1,29 @@
-"""The homeserver, as the adapter uses it: the only network. Owns: Client, Synced. Imports: aiohttp, nio, core. Effects: HTTP, crypto store.
-
-Requests are made and read here; the library keeps what encryption needs (rooms, devices, sessions). Everything runs in the engine's
-thread. Errors: Unavailable and its branches when the same request may pass later, Refusal when it will not.
-"""
+"""What the adapter does at the homeserver. Owns: Client, Synced. Imports: nio, core. Effects: HTTP (see `line.py`), the crypto store."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-import aiohttp
 import nio
-from nio.crypto import Olm, attachments
+from nio.crypto import attachments
 
 from adapters.chat.matrix import faults, opening
+from adapters.chat.matrix.line import CRYPTO, Line, Raw
 from core.errors import Rejected, Unavailable
 
 API = "/_matrix/client/v3"
-CRYPTO = "crypto.db"
 PAGE = 100  # events of a page; Synapse gives no more
-REQUEST = 30.0  # seconds an ordinary request may take
+TIMELINE: dict[str, Any] = {"limit": PAGE}
+NOTHING: dict[str, Any] = {"types": []}
 FILTER = {
-    "presence": {"types": []},
-    "account_data": {"types": []},
-    "room": {
-        "ephemeral": {"types": []},
-        "account_data": {"types": []},
-        "timeline": {"limit": PAGE},
-    },
-}  # fmt: skip
-Raw = Mapping[str, Any]
+    "presence": NOTHING,
+    "account_data": NOTHING,
+    "room": {"ephemeral": NOTHING, "account_data": NOTHING, "timeline": TIMELINE},
+}
 
 
 class Synced(NamedTuple):
@@ -44,102 +34,12 @@ class Synced(NamedTuple):
     sessions: Sequence[str]
 
 
-class Client:
-    """One device of the bot's account."""
+class Client(Line):
+    """The bot's device at work: its stream, its rooms, its files."""
 
     def __init__(self, homeserver: str, folder: Path) -> None:
-        self._homeserver = homeserver.rstrip("/")
-        self._folder = folder
-        self._nio: nio.AsyncClient | None = None
+        super().__init__(homeserver, folder)
         self.trusting = True  # whether devices their owners did not sign get keys too
-        self.user = self.device = ""
-        self.date = ""  # the server's clock, as its last answer told it
-
-    # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def begin(self) -> None:
-        """Make ready for requests that need no account."""
-        config = nio.AsyncClientConfig(
-            max_limit_exceeded=0, max_timeouts=0, request_timeout=int(REQUEST), store_name=CRYPTO
-        )
-        self._nio = nio.AsyncClient(self._homeserver, "", None, str(self._folder), config)
-
-    def restore(self, user: str, device: str, token: str) -> None:
-        """Act as this device from now on, with the crypto store of the folder (made when there is none)."""
-        self.user, self.device = user, device
-        with opening.store_errors(self._folder / CRYPTO):
-            self.nio.restore_login(user, device, token)
-        (self._folder / CRYPTO).chmod(0o600)
-
-    async def close(self) -> None:
-        """Let go of connections and of the crypto store (idempotent)."""
-        client, self._nio = self._nio, None
-        if client is not None:
-            await client.close()  # type: ignore[no-untyped-call]
-            if client.store is not None:
-                client.store.database.close()
-
-    @property
-    def nio(self) -> nio.AsyncClient:
-        """The library's client. Raises Unavailable when this one is closed."""
-        if self._nio is None:
-            raise Unavailable("the Matrix adapter is closed")
-        return self._nio
-
-    @property
-    def olm(self) -> Olm:
-        """The library's encryption."""
-        machine = self.nio.olm
-        if machine is None:
-            raise Unavailable("encryption is not ready yet")
-        return machine
-
-    # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Raw | None = None,
-        body: Raw | None = None,
-        timeout: float = REQUEST,
-    ) -> dict[str, Any]:
-        """Make a request and return its answer. Raises Refusal, RateLimited or Unavailable."""
-        data = None if body is None else json.dumps(body)
-        async with self._answer(method, path, query, data, timeout, "application/json") as answer:
-            try:
-                told = await answer.json(content_type=None)
-            except ValueError as exc:
-                raise Unavailable(
-                    f"the homeserver answered with something else than JSON ({answer.status})"
-                ) from exc
-            if answer.status >= 400:
-                raise faults.answer_error(
-                    answer.status, told if isinstance(told, dict) else {}, answer.headers
-                )
-            return told if isinstance(told, dict) else {}
-
-    @asynccontextmanager
-    async def _answer(
-        self, method: str, path: str, query: Raw | None, data: str | bytes | None, timeout: float, mime: str
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        headers = {"Content-Type": mime}
-        if self.nio.access_token:
-            headers["Authorization"] = f"Bearer {self.nio.access_token}"
-        asked = f"?{urlencode(query)}" if query else ""
-        with faults.network():
-            answer = await self.nio.send(
-                method,
-                path + asked,
-                data,
-                headers,
-                None,
-                aiohttp.ClientTimeout(total=timeout),
-            )
-            async with answer:
-                self.date = answer.headers.get("Date", "")
-                yield answer
 
     async def sync(self, since: str, *, full: bool, wait: float) -> Synced:
         """Ask what is new since a token, waiting at most `wait` seconds; `full` brings every room's whole state along."""
@@ -152,7 +52,7 @@ class Client:
         parsed = nio.SyncResponse.from_dict(raw)
         if not isinstance(parsed, nio.SyncResponse):
             raise Unavailable("the homeserver answered a sync with something that cannot be read")
-        with faults.network(), opening.store_errors(self._folder / CRYPTO):
+        with faults.network(), opening.store_errors(self.folder / CRYPTO):
             await self.nio.receive_response(parsed)
         sessions = [
             event.session_id
@@ -164,7 +64,7 @@ class Client:
     async def upkeep(self) -> None:
         """Upload, look up and claim keys where they are due; send what encryption has to tell other devices."""
         client = self.nio
-        with faults.network(), opening.store_errors(self._folder / CRYPTO):
+        with faults.network(), opening.store_errors(self.folder / CRYPTO):
             if client.should_upload_keys:
                 _well(await client.keys_upload())
             if client.should_query_keys:
@@ -179,7 +79,21 @@ class Client:
     def encrypted(self, room: str) -> bool:
         """Whether a room is encrypted."""
         known = self.nio.rooms.get(room)
-        return bool(known and known.encrypted)
+        return bool(known and known.encrypted) or room in self.nio.encrypted_rooms
+
+    async def _sure(self, room: str) -> None:
+        """Return when it is known whether a room is encrypted. Raises Unavailable while it is, and its members are not known."""
+        if room in self.nio.rooms:
+            return
+        try:
+            await self.ask("GET", f"{API}/rooms/{_q(room)}/state/m.room.encryption/")
+        except faults.Refusal as refusal:
+            if refusal.code != "M_NOT_FOUND":
+                raise
+            return
+        raise Unavailable(
+            "the bot has only just come into the room, and does not know yet whom to encrypt for"
+        )
 
     def name(self, room: str, user: str) -> str:
         """Return what a person is called in a room, or the first part of their id."""
@@ -193,9 +107,10 @@ class Client:
 
     async def send(self, room: str, kind: str, content: Raw, txn: str) -> str:
         """Send an event, encrypted where the room is, under a transaction id; return the event's id."""
+        await self._sure(room)
         told = dict(content)
         if kind != "m.reaction" and self.encrypted(room):
-            with faults.network(), opening.store_errors(self._folder / CRYPTO):
+            with faults.network(), opening.store_errors(self.folder / CRYPTO):
                 kind, told = await self._encrypt(room, kind, told)
         path = f"{API}/rooms/{_q(room)}/send/{kind}/{_q(txn)}"
         return str((await self.ask("PUT", path, body=told))["event_id"])
@@ -269,7 +184,7 @@ class Client:
             content, keys = attachments.encrypt_attachment(content)
             name, mime = "", "application/octet-stream"
         query = {"filename": name} if name else None
-        async with self._answer("POST", "/_matrix/media/v3/upload", query, content, 300.0, mime) as answer:
+        async with self.answer("POST", "/_matrix/media/v3/upload", query, content, 300.0, mime) as answer:
             told = await answer.json(content_type=None)
             if answer.status >= 400:
                 raise faults.answer_error(answer.status, told, answer.headers)
@@ -281,7 +196,7 @@ class Client:
         if not address.startswith("mxc://") or not server or not media or "/" in media:
             raise Rejected("the file is not in the homeserver's media")
         path = f"/_matrix/client/v1/media/download/{_q(server)}/{_q(media)}"
-        async with self._answer("GET", path, None, None, 300.0, "application/json") as answer:
+        async with self.answer("GET", path, None, None, 300.0, "application/json") as answer:
             if answer.status >= 400:
                 raise faults.answer_error(answer.status, {}, answer.headers)
             content = bytearray()

@@ -63,9 +63,11 @@ class Hearing:
                 )
                 return None if own else self.posted(room, heard, place)
             case wire.Gone():
-                self.notebook.gone(heard.target)
                 seat = self.notebook.seat(heard.target)
-                if seat is None or seat.room != room or seat.sender == self.client.user:
+                if seat is None or seat.room != room:
+                    return None
+                if seat.sender == self.client.user:
+                    self.notebook.gone(heard.target)
                     return None
                 lane = names.thread_of(self.server, names.Place(room, seat.root))
                 return Deleted(lane=lane, at=heard.at, message=heard.target)

@@ -53,6 +53,14 @@ class Identity:
             await self._sign(user, device, seeds)
         self.trouble = ""
 
+    async def trust_own(self) -> None:
+        """Take keys from, and give them to, the account's other devices where their owner signed them."""
+        user, client = self._client.user, self._client.nio
+        signed = keys.signed_devices(user, await self.own_keys())
+        for device in list(client.device_store.active_user_devices(user)):
+            if device.id != self._client.device and device.ed25519 in signed:
+                client.verify_device(device)
+
     async def _seeds(self, answer: Mapping[str, Any]) -> keys.Seeds | None:
         """Return the private keys that fit the account, or None with the trouble named."""
         user = self._client.user

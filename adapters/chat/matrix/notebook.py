@@ -88,7 +88,7 @@ class Notebook:
 
     def forget(self, now: float) -> None:
         """Drop what is older than anybody will need."""
-        for table in ("place", "button", "sealed"):
+        for table in ("place", "button", "sealed", "sent"):
             self._run(f"DELETE FROM {table} WHERE at < ?", now - KEPT)  # noqa: S608 - constants
 
     # ── single facts ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,13 +10,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.chat.matrix import names, opening, wire
+from adapters.chat.matrix import opening, wire
 from adapters.chat.matrix.client import Client
 from adapters.chat.matrix.hearing import Hearing
 from adapters.chat.matrix.notebook import Notebook
 from adapters.chat.matrix.sending import Sending
 from core import message
 from core.errors import PortError, Unavailable
+from core.ids import derived
 from core.ports import Clock, Emit
 
 log = logging.getLogger(__name__)
@@ -68,22 +69,18 @@ class Sealed:
                     self._notebook.unseal(event)
 
     async def tell(self) -> None:
-        """Say, once a thread and person, that something there cannot be read."""
-        told: set[tuple[str, str, str]] = set()
+        """Say, once a day for a thread and a person, that something there cannot be read."""
         for event, room, raw in self._notebook.untold(self._clock.now().timestamp() - PATIENCE):
             relation, sender = wire.relation_of(wire.fields(raw, "content")), wire.words(raw, "sender")
             at = wire.instant(raw, self._clock.now())
             try:
                 place = await self._hearing.lanes.of(room, event, relation, sender=sender, at=at)
-                if (room, place.root, sender) not in told:
-                    told.add((room, place.root, sender))
-                    await self._say(place, event, self._client.name(room, sender))
+                words = CANNOT.format(who=self._client.name(room, sender))
+                key = f"sealed:{derived(room, place.root, sender, at.date().isoformat())}"
+                await self._sending.post(place, message.text(words), key=key)
             except Unavailable as error:
                 log.warning("chat.matrix.not_told", extra={"event": event, "why": str(error)})
                 return
             except PortError as error:
                 log.warning("chat.matrix.cannot_tell", extra={"event": event, "why": str(error)})
             self._notebook.told(event)
-
-    async def _say(self, place: names.Place, event: str, who: str) -> None:
-        await self._sending.post(place, message.text(CANNOT.format(who=who)), key=f"sealed:{event}")

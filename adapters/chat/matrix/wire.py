@@ -111,6 +111,8 @@ def said(
     if not isinstance(kind, str) or kind.startswith("m.key.verification."):
         return None
     file = _file(content, room, event) if kind in FILES else None
+    if kind in FILES and file is None:
+        return None
     told = dict(content)
     if file is not None and words(content, "filename") in ("", content["body"]):
         told["body"] = ""  # the body is the file's name, not a word about it
