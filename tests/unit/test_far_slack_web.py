@@ -246,12 +246,13 @@ async def test_workspaces_are_apart() -> None:
 
 async def test_agent_sessions_are_there_for_some(slack: Slack, web: AsyncWebClient) -> None:
     sent = await slack.user_posts("maya", "general", "hello")
-    given = {"channel": sent.channel, "thread_ts": sent.ts, "status": "processing"}
-    assert await error(web.api_call("agents.sessions.setStatus", json=given)) == "unknown_method"
-    slack.team().agents = True
-    assert await error(web.api_call("agents.sessions.setStatus", json=given)) == "missing_scope"
-    slack.team().scopes.add("assistant:write")
-    assert await error(web.api_call("agents.sessions.setStatus", json=given)) == ""
+    given = {"channel_id": sent.channel, "thread_ts": sent.ts, "status": "processing"}
+    assert await error(web.api_call("agents.sessions.setStatus", json=given)) == "not_authorized"
+    slack.declare_agent(stops=False)
+    answer = await web.api_call("agents.sessions.setStatus", json=given)
+    assert "subscription" in answer["warning"]
+    with pytest.raises(LookupError):
+        await slack.user_stops("maya", sent)
     assert slack.office.sessions[sent.ts]["status"] == "processing"
     unknown = given | {"status": "pondering"}
     assert await error(web.api_call("agents.sessions.setStatus", json=unknown)) == "invalid_arguments"

@@ -26,12 +26,13 @@ Method = Callable[[Office, Team, Args], dict[str, Any]]
 METHODS: Mapping[str, Method] = {
     **chat.METHODS, **conversations.METHODS, **files.METHODS, **people.METHODS, **views.METHODS
 }  # fmt: skip
-AGENTS = frozenset({"agents.sessions.setStatus"})  # what exists only where the workspace has agents
+AGENTS = frozenset({"agents.sessions.setStatus"})  # what only an app that was declared an agent may call
 READ = ("channels:read", "groups:read", "im:read", "mpim:read")
 HISTORY = ("channels:history", "groups:history", "im:history", "mpim:history")
 SCOPES: Mapping[str, tuple[str, ...]] = {  # any one of them will do
     **dict.fromkeys(
-        ("chat.postMessage", "chat.update", "chat.delete", "chat.postEphemeral"), ("chat:write",)
+        ("agents.sessions.setStatus", "chat.postMessage", "chat.update", "chat.delete", "chat.postEphemeral"),
+        ("chat:write",),
     ),
     **dict.fromkeys(("conversations.history", "conversations.replies"), HISTORY),
     **dict.fromkeys(
@@ -47,7 +48,6 @@ SCOPES: Mapping[str, tuple[str, ...]] = {  # any one of them will do
     **dict.fromkeys(
         ("files.getUploadURLExternal", "files.completeUploadExternal", "files.delete"), ("files:write",)
     ),
-    "agents.sessions.setStatus": ("assistant:write",),
 }
 
 
@@ -88,8 +88,10 @@ class Door:
         team = self._team(token)
         call.team = team.id
         method = METHODS.get(call.method)
-        if method is None or (call.method in AGENTS and not team.agents):
+        if method is None:
             raise ApiError("unknown_method", req_method=call.method)
+        if call.method in AGENTS and not team.agents:
+            raise ApiError("not_authorized")
         channel = args.text("channel") if call.method == "chat.postMessage" else ""
         if wait := self._office.rates.refuse(call.method, team.id, channel):
             return self._limited(call, wait)

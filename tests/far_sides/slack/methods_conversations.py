@@ -161,17 +161,19 @@ def join(office: Office, team: Team, args: Args) -> dict[str, Any]:
 
 
 def set_status(office: Office, team: Team, args: Args) -> dict[str, Any]:
-    """Keep the status of an agent session, where the workspace has them."""
-    channel = channel_of(team, args)
-    args.needs("thread_ts", "status")
+    """Keep the status of an agent session; its first call makes the session and names it."""
+    args.needs("status", "thread_ts")
+    channel = channel_of(team, args, "channel_id", joined=True)
     if args.text("status") not in ("processing", "active", "suspended", "closed"):
         raise wrong("must be one of: processing, active, suspended, closed [json-pointer:/status]")
     if len(args.text("title")) > 200:
         raise wrong("must be less than 201 characters [json-pointer:/title]")
     if args.text("thread_ts") not in channel.messages:
         raise ApiError("thread_not_found")
-    office.sessions[args.text("thread_ts")] = {"status": args.text("status"), "title": args.text("title")}
-    return {}
+    session = office.sessions.setdefault(args.text("thread_ts"), {"title": args.text("title")})
+    session["status"] = args.text("status")
+    subscribed = "agent_session_stopped" in team.app.events
+    return session | ({} if subscribed else {"warning": "missing_agent_session_stopped_event_subscription"})
 
 
 METHODS = {

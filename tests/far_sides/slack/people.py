@@ -188,6 +188,26 @@ class People:
         }
         self.office.emit(home, event | {"event_ts": self.world.ts()})
 
+    def declare_agent(self, *, stops: bool = True, team: Team | None = None) -> None:
+        """Declare the app an agent; with `stops` it subscribes to the stop button too."""
+        home = team or self.team()
+        home.agents = True
+        home.scopes.add("assistant:write")
+        home.app.events |= {"agent_session_stopped"} if stops else set()
+
+    async def user_stops(self, user: str, thread: Which) -> None:
+        """Have a person press the stop button of an agent session. Raises LookupError where none is shown."""
+        channel, root = self.found(thread)
+        home = self.world.team_of(channel)
+        session = self.office.sessions.get(root.root, {})
+        if session.get("status") != "processing" or "agent_session_stopped" not in home.app.events:
+            raise LookupError("there is no stop button")
+        event = {
+            "type": "agent_session_stopped", "channel": channel.id, "thread_ts": root.root, "streaming_message_ts": [],
+            "user": self.user(user, team=home).id,
+        }  # fmt: skip
+        self.office.emit(home, event | {"event_ts": self.world.ts()}, channel)
+
     def found(self, message: Which) -> tuple[Channel, Message]:
         """Return a message and its channel. Raises LookupError."""
         return self.world.message(message if isinstance(message, str) else message.ts)

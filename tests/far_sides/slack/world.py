@@ -207,7 +207,7 @@ class Team:
     views: dict[str, View] = field(default_factory=dict)
     emoji: set[str] = field(default_factory=set)  # names of custom ones
     revoked: bool = False
-    agents: bool = False  # whether agent sessions exist here
+    agents: bool = False  # whether the app was declared an agent here
 
 
 class World:
