@@ -13,8 +13,8 @@ from core import progress, wording
 from core.asks import Ask
 from core.events import WorkTaken
 from core.ids import IdentityKey, Token, derived
-from core.loop import Loop, Turn
-from core.message import Attachment, Block, Button, Buttons, Checklist, Message, Text
+from core.loop import Loop, Status, Turn
+from core.message import Attachment, Block, Button, Buttons, Checklist, Message, State, Text
 
 Act = Literal["stop", "context", "details", "diff", "retry", "resume", "claim"]
 ACTS: tuple[Act, ...] = ("stop", "context", "details", "diff", "retry", "resume", "claim")
@@ -23,6 +23,10 @@ LONG_ANSWER = 12_000  # characters after which the rest of an answer is a file
 STATES = {
     "idle": "finished", "queued": "queued", "running": "working", "waiting": "waiting", "rfd": "ready for a driver",
     "done": "done", "archived": "archived", "failed": "failed",
+}  # fmt: skip
+SHOWN_AS: dict[Status, State] = {
+    "idle": "idle", "queued": "working", "running": "working", "waiting": "waiting", "rfd": "idle", "done": "over", "archived": "over",
+    "failed": "failed",
 }  # fmt: skip
 
 
@@ -56,7 +60,7 @@ def status(loop: Loop, asks: Sequence[Ask], *, at: datetime, secret: str) -> Mes
     if loop.receipt:
         blocks.append(Text(text=loop.receipt))
     blocks.append(Buttons(buttons=_buttons(loop, secret)))
-    return Message(title=headline(loop), blocks=tuple(blocks))
+    return Message(title=headline(loop), blocks=tuple(blocks), state=SHOWN_AS[loop.status])
 
 
 def _state_line(loop: Loop, asks: Sequence[Ask], at: datetime) -> str:

@@ -14,6 +14,7 @@ from core.ids import IdentityKey, Token
 
 Style = Literal["primary", "danger", "plain"]
 Mark = Literal["done", "running", "failed", "waiting"]
+State = Literal["", "working", "waiting", "idle", "failed", "over"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +91,15 @@ Block = Text | Code | Checklist | Fields | Buttons | Attachment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One logical post. `title` is its first line; `notify` are the people it calls by mention."""
+    """One logical post. `title` is its first line; `notify` are the people it calls by mention.
+
+    `state` is what a loop's card says of its loop, for platforms that show that of a thread; every other message has none.
+    """
 
     blocks: tuple[Block, ...] = ()
     title: str = ""
     notify: tuple[IdentityKey, ...] = ()
+    state: State = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
