@@ -7,6 +7,7 @@ reached is tried again for as long as it takes, what is refused for good is logg
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 
@@ -23,6 +24,8 @@ from core.ports import ChatAdapter, Clock, Job, Store
 
 log = structlog.get_logger(__name__)
 PRIVATE = frozenset({"list", "usage"})  # answers that concern the asker alone
+UNKNOWN_PACE = 3.0  # seconds between two edits of a card, until its chat is connected and says better
+SHOWN = 2_000  # cards whose present content is remembered
 LINGER = 30.0  # seconds a lane remembers when its cards were edited
 
 
@@ -47,14 +50,14 @@ class Delivery:
         self._clean = clean
         self._boxes: dict[ThreadKey, Outbox] = {}
         self._news: dict[ThreadKey, asyncio.Event] = {}
+        self._shown: OrderedDict[CardKey, tuple[str, Message]] = OrderedDict()
 
     def take(self, jobs: Sequence[Job]) -> None:
         """Queue jobs, each in its thread's outbox."""
         for job in jobs:
             lane = job.effect.lane
-            chat = self._chats.get(ids.platform_of(lane))
             if lane not in self._boxes:
-                self._boxes[lane] = Outbox(chat.caps.edit_every if chat else 0.0)
+                self._boxes[lane] = Outbox(UNKNOWN_PACE)
                 self._news[lane] = asyncio.Event()
                 self._supervisor.once(f"delivery {lane}", self._work(lane))
             self._boxes[lane].put([job])
@@ -68,6 +71,9 @@ class Delivery:
         box, news = self._boxes[lane], self._news[lane]
         while True:
             news.clear()
+            chat = self._chats.get(ids.platform_of(lane))
+            if chat is not None:
+                box.edit_every = chat.caps.edit_every
             upcoming = box.next(self._clock.monotonic())
             if upcoming.job is not None:
                 await self._try(box, upcoming.job)
@@ -142,8 +148,21 @@ class Delivery:
 
     async def _show(self, chat: ChatAdapter, lane: ThreadKey, card: CardKey, message: Message) -> str:
         posted = await self._store.card(card)
+        if posted is not None and self._shown.get(card) == (posted, message):
+            return posted  # it says so already
+        self._shown.pop(card, None)
         if posted is None:
-            return await chat.post(lane, message, key=f"card:{card}")
+            posted = await chat.post(lane, message, key=f"card:{card}")
+        else:
+            posted = await self._edit(chat, lane, card, posted, message)
+        self._shown[card] = posted, message
+        while len(self._shown) > SHOWN:
+            self._shown.popitem(last=False)
+        return posted
+
+    async def _edit(
+        self, chat: ChatAdapter, lane: ThreadKey, card: CardKey, posted: str, message: Message
+    ) -> str:
         try:
             await chat.edit(lane, posted, message)
         except Rejected as exc:

@@ -38,10 +38,10 @@ def _superseded(old: Job, new: Job) -> bool:
 
 
 class Outbox:
-    """The chat effects of one lane. Times are monotonic seconds."""
+    """The chat effects of one lane. Times are monotonic seconds. `edit_every` may be set anew: a chat says it once it is connected."""
 
     def __init__(self, edit_every: float) -> None:
-        self._edit_every = edit_every
+        self.edit_every = edit_every
         self._jobs: dict[int, Job] = {}
         self._ready: dict[int, float] = {}
         self._edited: dict[CardKey, float] = {}
@@ -110,5 +110,5 @@ class Outbox:
             return None
         ready = self._ready.get(job.id, 0.0)
         if card and isinstance(job.effect, Show) and card in self._edited:
-            ready = max(ready, self._edited[card] + self._edit_every)
+            ready = max(ready, self._edited[card] + self.edit_every)
         return ready

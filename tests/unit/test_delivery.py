@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,7 +87,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(tmp_path: Path, chat: Chat) -> AsyncIterator[Desk]:
+async def desk(tmp_path: Path, chat: Chat, chats: dict[str, Any] | None = None) -> AsyncIterator[Desk]:
     clock = SystemClock()
 
     async def nothing(look: Any) -> Message:
@@ -96,9 +97,9 @@ async def desk(tmp_path: Path, chat: Chat) -> AsyncIterator[Desk]:
         SqlStore(f"sqlite:///{tmp_path / 'b.db'}", clock=clock) as store,
         Supervisor(clock) as supervisor,
     ):
-        chats = {"local": cast("ChatAdapter", chat)}
+        given = {"local": cast("ChatAdapter", chat)} if chats is None else chats
         yield Desk(
-            store, Delivery(store=store, chats=chats, clock=clock, answer=nothing, supervisor=supervisor)
+            store, Delivery(store=store, chats=given, clock=clock, answer=nothing, supervisor=supervisor)
         )
 
 
@@ -192,3 +193,45 @@ async def test_an_edit_that_has_to_wait_lets_what_people_wait_for_pass(tmp_path:
         await at.until(lambda: len(chat.order) == 3)
         assert chat.order == ["card:card", "answer", "edit 1"]
         assert chat.posts["1"] == text("three")
+
+
+async def test_what_a_card_says_already_is_not_sent_again(tmp_path: Path) -> None:
+    chat = Chat()
+    async with desk(tmp_path, chat) as at:
+        for effect in (
+            show("one", "card"),
+            replace(show("two", "card"), message=text("one")),
+            show("three", "card"),
+        ):
+            await at.ask(effect)
+            await at.until(lambda: True)
+        assert chat.order == ["card:card", "edit 1"]
+        assert chat.posts == {"1": text("three")}
+        assert await at.store.jobs() == []
+
+
+async def test_a_failed_edit_is_no_content(tmp_path: Path) -> None:
+    chat = Chat()
+    async with desk(tmp_path, chat) as at:
+        await at.ask(show("one", "card"))
+        await at.until(lambda: bool(chat.posts))
+        chat.failures.append(Unavailable("the answer was lost"))
+        await at.ask(show("two", "card"))
+        await at.until(lambda: chat.posts["1"] == text("two"))
+        assert chat.order == ["card:card", "edit 1"]
+
+
+async def test_a_chat_that_connects_late_sets_the_pace_from_then_on(tmp_path: Path) -> None:
+    chat, chats = Chat(), dict[str, Any]()
+    chat.caps = Caps(edit_every=3600.0)
+    async with desk(tmp_path, chat, chats) as at:
+        await at.ask(show("one", "card"))
+        chats["local"] = chat
+        await at.until(lambda: bool(chat.posts))
+        await at.ask(show("two", "card"), say("after"))
+        async with asyncio.timeout(30):
+            while "after" not in chat.order:  # noqa: ASYNC110 - looked at from outside
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        assert chat.order == ["card:card", "after"]
+        assert at.delivery.pending == 1
