@@ -9,6 +9,8 @@ from core.events import EgressDenied, ModelFailed, Pulsed, Spent
 from core.step.draft import Draft
 
 REFUSED_SHOWN = 5
+OFTEN = 120.0  # seconds of a turn whose every pulse shows
+MINUTE, PULSE = 60.0, 20.0  # seconds; a pulse is a little shorter, so that no minute goes by without one
 
 
 def spent(draft: Draft, event: Spent) -> None:
@@ -44,11 +46,13 @@ def model_failed(draft: Draft, event: ModelFailed) -> None:
 
 
 def pulsed(draft: Draft, event: Pulsed) -> None:
-    """Bring the card's clock up to date while something runs."""
-    if (
-        draft.loop is not None
-        and draft.loop.id == event.loop
-        and draft.loop.busy
-        and draft.loop.status in ("running", "queued")
-    ):
+    """Bring the card's clock up to date while something runs: often at first, then once a minute.
+
+    Platforms count edits, and one that moves the clock alone takes the turn of one that has something to say.
+    """
+    loop = draft.loop
+    if loop is None or loop.id != event.loop or not loop.busy or loop.status not in ("running", "queued"):
+        return
+    taken = (draft.at - draft.turn().started_at).total_seconds()
+    if taken < OFTEN or taken % MINUTE < PULSE:
         draft.show_status()
