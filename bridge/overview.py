@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core import reports, wording
 from core.asks import Ask
-from core.ids import IdentityKey, MemberId
+from core.ids import IdentityKey, MemberId, ThreadKey
 from core.loop import Loop
 from core.message import Message
 from core.people import Member, People, may
@@ -24,8 +24,11 @@ class Overview:
     clock: Clock
     clean: Callable[[Message], Message] = lambda message: message
 
-    async def page(self, who: IdentityKey) -> Message:
-        """Return everything on one page; to somebody the bridge does not know, only how they get in."""
+    async def page(self, who: IdentityKey, link: Callable[[ThreadKey], str] = lambda _: "") -> Message:
+        """Return everything on one page; to somebody the bridge does not know, only how they get in.
+
+        `link` gives the address of a thread where the page is shown, empty for one that has none there.
+        """
         people = await self.store.people()
         member = people.of(who)
         if member is None or not may(member, "look"):
@@ -39,7 +42,7 @@ class Overview:
             if loop.status == "waiting" and may(member, "decide", driver=_driver(loop, people))
             for ask in await self._asks(loop)
         ]
-        return self.clean(reports.home(mine, waiting, others, at=self.clock.now()))
+        return self.clean(reports.home(mine, waiting, others, at=self.clock.now(), link=link))
 
     async def loops(self, who: IdentityKey) -> Sequence[tuple[str, str]]:
         """Return (id, title) of the loops a person drives, the last active first."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from core import cards, commands, progress, wording
 from core.asks import Ask
 from core.graph import Edge, Node
+from core.ids import ThreadKey
 from core.loop import Loop
 from core.message import Attachment, Checklist, Code, Message, Text
 from core.people import People
@@ -87,18 +88,28 @@ def loops(found: Sequence[Loop], *, mine: str = "", at: datetime) -> Message:
 
 
 def home(
-    mine: Sequence[Loop], waiting: Sequence[tuple[Ask, Loop]], others: Sequence[Loop], *, at: datetime
+    mine: Sequence[Loop],
+    waiting: Sequence[tuple[Ask, Loop]],
+    others: Sequence[Loop],
+    *,
+    at: datetime,
+    link: Callable[[ThreadKey], str],
 ) -> Message:
-    """Return one person's page: the asks they may decide, the loops they drive, and what else the team works on."""
+    """Return one person's page: the asks they may decide, the loops they drive, and what else the team works on.
+
+    `link` gives the address of a thread, empty for one that cannot be gone to from where the page is shown.
+    """
     asked = [
-        f"ask {ask.handle} of #{loop.handle} · {wording.line(loop.title, 60)} · since"
+        f"{_linked(f'ask {ask.handle}', link(loop.thread))} of #{loop.handle} · {wording.line(loop.title, 60)} · since"
         f" {wording.duration((at - ask.asked_at).total_seconds())}"
         for ask, loop in waiting
     ]
+    own = [_brief(loop, at, link) for loop in mine]
+    theirs = [f"{_brief(loop, at, link)} · {_driver(loop)}" for loop in others]
     parts = (
         ("Waiting for you", asked, "Nothing."),
-        ("Your loops", [_brief(loop, at) for loop in mine], "None. `/loop <task>` starts one in a thread."),
-        ("The team works on", [f"{_brief(loop, at)} · {_driver(loop)}" for loop in others], "Nothing else."),
+        ("Your loops", own, "None. `/loop <task>` starts one in a thread."),
+        ("The team works on", theirs, "Nothing else."),
     )
     blocks = tuple(
         Text(text="\n".join([f"**{title}**", *_first(lines, 15)] if lines else [f"**{title}**", none]))
@@ -119,9 +130,14 @@ def stranger() -> Message:
     )
 
 
-def _brief(loop: Loop, at: datetime) -> str:
+def _brief(loop: Loop, at: datetime, link: Callable[[ThreadKey], str]) -> str:
     ago = wording.duration((at - loop.updated_at).total_seconds())
-    return f"#{loop.handle} · {wording.line(loop.title, 60)} · {cards.STATES[loop.status]} · {ago} ago"
+    handle = _linked(f"#{loop.handle}", link(loop.thread))
+    return f"{handle} · {wording.line(loop.title, 60)} · {cards.STATES[loop.status]} · {ago} ago"
+
+
+def _linked(words: str, address: str) -> str:
+    return f"[{words}]({address})" if address else words
 
 
 def _driver(loop: Loop) -> str:

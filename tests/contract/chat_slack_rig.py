@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -16,6 +16,7 @@ from typing import Any, Self
 from adapters.chat.local import encoding
 from adapters.chat.slack import names, plugin
 from adapters.chat.slack.adapter import SlackChat
+from adapters.chat.slack.hometab import Home
 from core.errors import StorageFull
 from core.events import Event
 from core.ids import IdentityKey, ThreadKey
@@ -90,7 +91,7 @@ class SlackRig:
         http: bool = False,
         ping_every: float = 5.0,
         times: Times | None = None,
-        home: Callable[[IdentityKey], Awaitable[Message]] | None = None,
+        home: Home | None = None,
     ) -> None:
         self.slack = Slack(times=times or Times(retry_unit=0.2))
         self.memory = Memory()

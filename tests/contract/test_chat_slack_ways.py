@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from adapters.chat.slack import names
 from adapters.chat.slack.forms import START
 from core import commands, events, message
-from core.ids import IdentityKey, Token
+from core.ids import IdentityKey, ThreadKey, Token
 from core.message import Message
 from core.testing.chat_rig import opened, taken
 from tests.contract.chat_slack_rig import SlackRig, until
@@ -205,15 +205,35 @@ async def test_a_button_of_a_long_message_speaks_for_its_first_part(rig: SlackRi
 
 
 async def test_the_home_tab_shows_what_it_is_told() -> None:
-    async def tell(who: IdentityKey) -> Message:
-        return Message(title="Your loops", blocks=(message.Text(text=f"nothing waits for `{who}`"),))
+    threads: dict[str, ThreadKey] = {}
+    buttons = message.Buttons(buttons=(message.Button(label="Stop", token=Token("s" * 32)),))
+
+    async def tell(who: IdentityKey, link: Callable[[ThreadKey], str]) -> Message:
+        lines = [f"[{name}]({link(thread)})" if link(thread) else name for name, thread in threads.items()]
+        words = message.Text(text="\n".join([f"nothing waits for `{who}`", *lines]))
+        return Message(title="Your loops", blocks=(words, buttons))
 
     async with SlackRig(home=tell) as rig:
+        sent = await opened(rig)
+        team = rig.slack.team().id
+        threads |= {
+            "here": sent.thread,
+            "elsewhere": ThreadKey("matrix:example.org/!room/$event"),
+            "another workspace": names.thread_of("T0OTHER", "C0OTHER", sent.message),
+            "no thread": names.thread_of(team, "C0GENERAL", names.NOWHERE),
+        }
         await rig.slack.opens_home("maya")
         await until(lambda: rig.slack.called("views.publish") and rig.slack.home_of("maya"))
         shown = str(rig.slack.home_of("maya").body["blocks"])
         assert "Your loops" in shown
         assert rig.identity("maya") in shown
+        place = names.place(sent.thread)
+        answer = await rig.adapter._workspaces[team].api.call(
+            "chat.getPermalink", channel=place.channel, message_ts=place.root
+        )
+        assert answer["permalink"] in shown
+        assert shown.count("'type': 'link'") == 1
+        assert "actions" not in shown
 
 
 async def test_a_whisper_finds_who_left_the_channel(rig: SlackRig) -> None:

@@ -113,3 +113,14 @@ async def test_a_long_list_is_cut_and_counted(tmp_path: Path) -> None:
     many = [loop(number, "ravi", f"Task {number}") for number in range(1, 20)]
     async with overview(tmp_path, *many) as seen:
         assert "… and 4 more" in parts(await seen.page(who("maya")))[2]
+
+
+async def test_what_stands_there_leads_to_its_thread(tmp_path: Path) -> None:
+    mine = replace(loop(1, "maya", "Fix login"), status="waiting")
+    far = replace(loop(2, "ravi", "Speed up"), thread=ThreadKey("matrix:h/r/1"))
+    async with overview(tmp_path, mine, far, asks=(ask(mine, "7f3"),)) as seen:
+        page = await seen.page(who("maya"), lambda key: f"https://chat/{key}" if key == mine.thread else "")
+        waiting, own, others = parts(page)
+        assert f"[ask 7f3](https://chat/{mine.thread}) of" in waiting
+        assert f"[#{mine.handle}](https://chat/{mine.thread}) · Fix login" in own
+        assert f"\n#{far.handle} · Speed up" in others

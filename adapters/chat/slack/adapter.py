@@ -69,7 +69,7 @@ class SlackChat:
             )
             if self._setup.listen_on is None:
                 self._app = self._api(self._app_token)
-            await self._meet()
+            await self._meet(stack)
             self._stack = stack.pop_all()
         return self
 
@@ -84,7 +84,7 @@ class SlackChat:
             token=token, api_url=self._api_url, session=self._session, clock=self._clock, logger=self._logger
         )
 
-    async def _meet(self) -> None:
+    async def _meet(self, stack: AsyncExitStack) -> None:
         """Ask who each token is. One that is refused is left out as long as another is good."""
         self._workspaces, self._refused = {}, []
         for token in self._bot_tokens:
@@ -95,6 +95,7 @@ class SlackChat:
                 log.error("chat.slack.token_refused", extra={"why": str(exc), "remedy": exc.remedy})  # noqa: TRY400 - no trace wanted
             else:
                 self._workspaces[home.me.team] = home
+                stack.push_async_callback(home.sessions.stop)
         if not self._workspaces:
             raise (
                 self._refused[0]
@@ -144,11 +145,13 @@ class SlackChat:
     async def post(self, thread: ThreadKey, message: Message, *, key: str) -> str:
         """Post under an idempotency key; return the ts of the (first) message."""
         home, place = self._place(thread)
+        home.sessions.show(place, message)
         return await home.voice.post(place, message, key=key)
 
     async def edit(self, thread: ThreadKey, posted: str, message: Message) -> None:
         """Replace a message that `post` returned."""
         home, place = self._place(thread)
+        home.sessions.show(place, message)
         await home.voice.edit(place, posted, message)
 
     async def whisper(self, thread: ThreadKey, to: IdentityKey, message: Message, *, key: str) -> None:

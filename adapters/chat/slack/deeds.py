@@ -202,6 +202,21 @@ def begun(start: Start, body: Json, name: str, *, at: datetime) -> Posted:
     )
 
 
+def stopped(event: Json, me: Me, called: Mapping[str, str]) -> Posted:
+    """Return a press on an agent session's stop button as the command it stands for."""
+    channel, user, root = text(event, "channel"), text(event, "user"), text(event, "thread_ts")
+    at = text(event, "event_ts")
+    if not (channel and user and names.is_ts(root) and names.is_ts(at)):
+        raise BadInput("a stop in Slack names no thread or no person")
+    return Posted(
+        lane=names.thread_of(me.team, channel, root),
+        at=names.moment(at),
+        message=names.derived(root, root, f"stop.{at}.{user}"),
+        author=Author(identity=names.identity_of(me.team, user), name=called.get(user) or user),
+        text="!loop stop",
+    )
+
+
 def repeated(event: Json, message: Json, me: Me, called: Mapping[str, str]) -> Posted | None:
     """Return a 🔁 as the command it stands for: a loop on what that message says."""
     channel, user = text(event, "item", "channel"), text(event, "user")

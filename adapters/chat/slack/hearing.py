@@ -9,24 +9,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from adapters.chat.slack import deeds, forms, hometab, names, wire
 from adapters.chat.slack.errand import Errands
 from adapters.chat.slack.hands import QUIET, Answer, Hands, Spawn
+from adapters.chat.slack.hometab import Home
 from adapters.chat.slack.lines import Lines
 from adapters.chat.slack.payload import Json, table, text
 from adapters.chat.slack.seen import Seen
 from adapters.chat.slack.workspace import Workspace
 from core.errors import BadInput, Rejected, Unavailable
 from core.events import Deleted, Edited, Event, Posted
-from core.ids import IdentityKey
-from core.message import Message
 from core.ports import Clock, Emit
 
 log = logging.getLogger(__name__)
 
-Home = Callable[[IdentityKey], Awaitable[Message]]
 FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
 TOLD = 5_000
 
@@ -88,7 +86,7 @@ class Hearing:
         """Take in a message that was found in the past."""
         async with self._lines.of(f"{home.me.team}/{names.place(event.lane).channel}"):
             if not self._twin(home, text(raw, "type"), event):
-                await self._store(home, event)
+                await self._store(home, await home.with_links(raw, event))
 
     def _workspace(self, team: str) -> Workspace:
         known = self._workspaces.get(team)
@@ -124,6 +122,8 @@ class Hearing:
             case "reaction_added":
                 if text(event, "reaction") == deeds.REPEAT and text(event, "item", "type") == "message":
                     await self._repeated(event, home)
+            case "agent_session_stopped":
+                await self._stopped(event, home)
             case "app_home_opened":
                 if self._home is not None and text(event, "tab") == "home":
                     self._spawn("home tab", hometab.publish(home, self._home, text(event, "user")))
@@ -138,6 +138,8 @@ class Hearing:
         found = wire.event(event, home.me, called)
         if found is None or (isinstance(found, Posted) and self._twin(home, text(event, "type"), found)):
             return
+        if isinstance(found, Posted):
+            found = await home.with_links(event, found)
         await self._store(home, found)
         if isinstance(found, Posted):
             self._told[_post(home, found)] = text(event, "type")
@@ -165,6 +167,11 @@ class Hearing:
             wait = min(wait * 2, LONGEST_WAIT)
         if counts:
             seen.heard(place, event.message)
+
+    async def _stopped(self, event: Json, home: Workspace) -> None:
+        found = deeds.stopped(event, home.me, await home.named([{"user": text(event, "user")}]))
+        await self._store(home, found)
+        home.sessions.stopped(names.place(found.lane))
 
     async def _repeated(self, event: Json, home: Workspace) -> None:
         message = await home.message(text(event, "item", "channel"), text(event, "item", "ts"))

@@ -17,7 +17,8 @@ from adapters.chat.slack.client import Api
 from adapters.chat.slack.door import Door
 from adapters.chat.slack.errand import Errands, Recall, Remember
 from adapters.chat.slack.gate import Gate
-from adapters.chat.slack.hearing import Hearing, Home
+from adapters.chat.slack.hearing import Hearing
+from adapters.chat.slack.hometab import Home
 from adapters.chat.slack.line import Line
 from adapters.chat.slack.seen import Seen
 from adapters.chat.slack.tasks import Tasks

@@ -7,10 +7,9 @@ from urllib.parse import urlsplit
 
 from adapters.chat.slack.adapter import SlackChat
 from adapters.chat.slack.client import API_URL
+from adapters.chat.slack.hometab import Home
 from adapters.chat.slack.listening import Setup
 from core.errors import BadInput
-from core.ids import IdentityKey
-from core.message import Message
 from core.ports import ChatAdapter, Clock
 
 
@@ -24,7 +23,7 @@ def build(
     listen_on: tuple[str, int] | None = None,
     remember: Callable[[str, str], Awaitable[None]] | None = None,
     recall: Callable[[str], Awaitable[str | None]] | None = None,
-    home: Callable[[IdentityKey], Awaitable[Message]] | None = None,
+    home: Home | None = None,
     ping_every: float = 5.0,
 ) -> ChatAdapter:
     """Return Slack, not yet entered: one app with a bot token per workspace.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ from adapters.chat.slack import names, wire
 from adapters.chat.slack.client import Api
 from adapters.chat.slack.directory import Directory
 from adapters.chat.slack.errors import name_of
+from adapters.chat.slack.linked import Linked
 from adapters.chat.slack.names import Me, Place
 from adapters.chat.slack.payload import Json, rows, table, text
 from adapters.chat.slack.reading import people
+from adapters.chat.slack.sessions import Sessions
 from adapters.chat.slack.speaking import Speaking
+from core import commands
 from core.errors import Rejected
 from core.events import FileRef, Posted
 from core.ports import Clock, History
@@ -30,6 +34,7 @@ EMOJI: Mapping[str, str] = {
     "👀": "eyes", "✅": "white_check_mark", "❌": "x", "🔁": "repeat", "👍": "+1", "👎": "-1", "⏳": "hourglass_flowing_sand",
     "🎉": "tada", "⚠️": "warning", "🛑": "octagonal_sign", "♾️": "infinity", "🤖": "robot_face", "💬": "speech_balloon",
 }  # fmt: skip
+_DECISION = re.compile(r"\s*(approve|deny|edit)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,8 @@ class Workspace:
     api: Api
     people: Directory
     voice: Speaking
+    sessions: Sessions
+    linked: Linked
     scopes: frozenset[str]
 
     async def named(self, messages: Iterable[Json], *, within: float = LIVE) -> Mapping[str, str]:
@@ -84,12 +91,26 @@ class Workspace:
         kept = [*([root] if root else []), *newest]
         called = await self.named(kept, within=PATIENT)
         read = await asyncio.to_thread(self._past, kept, place.channel, called)
-        return History(messages=read, left_out=seen - len(newest))
+        messages = await self.linked.quoted(read, within=PATIENT)
+        return History(messages=tuple(messages), left_out=seen - len(newest))
 
-    def _past(self, kept: Iterable[Json], channel: str, called: Mapping[str, str]) -> tuple[Posted, ...]:
+    def _past(
+        self, kept: Iterable[Json], channel: str, called: Mapping[str, str]
+    ) -> list[tuple[Json, Posted]]:
         """Read a thread, in a worker's thread: a long one would hold up the event loop."""
-        read = (wire.past(message, channel, self.me, called) for message in kept)
-        return tuple(each for each in read if each)
+        read = ((message, wire.past(message, channel, self.me, called)) for message in kept)
+        return [(message, each) for message, each in read if each]
+
+    async def with_links(self, raw: Json, event: Posted) -> Posted:
+        """Return what was just said in a thread with the messages it links to, as far as they come at once.
+
+        A command stays as it is: options are read off its end. So does the first message of a thread, which is read with it.
+        """
+        if names.place(event.lane).root == event.message or commands.spoken(event.text) is not None:
+            return event
+        if _DECISION.match(event.text) or (event.addressed and "--" in event.text):
+            return event
+        return (await self.linked.quoted([(raw, event)], within=LIVE))[0]
 
     @staticmethod
     def _counts(message: Json, ts: str, upto: str) -> bool:
@@ -159,11 +180,14 @@ async def enter(api: Api, *, clock: Clock) -> Workspace:
             "this Slack token is not a bot's", remedy="Use the Bot User OAuth Token, which begins with xoxb-."
         )
     scopes = frozenset(filter(None, text(answer, "headers", "x-oauth-scopes").replace(" ", "").split(",")))
+    directory = Directory(api, clock)
     return Workspace(
         me=me,
         api=api,
-        people=Directory(api, clock),
+        people=directory,
         voice=Speaking(api, me, began=_slack_time(answer)),
+        sessions=Sessions(api, clock, scopes=scopes),
+        linked=Linked(api, me, directory, clock),
         scopes=scopes,
     )
 
