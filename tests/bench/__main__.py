@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from bridge import logs
-from tests.bench import idle, report, sessions, slack_fifty, slack_line, stores
+from tests.bench import idle, report, sessions, slack_fifty, slack_line, slack_thread, stores
 from tests.bench.report import Line
 
 BENCHES: Mapping[str, Callable[[Path], Awaitable[Sequence[Line]]]] = {
@@ -26,7 +26,7 @@ BENCHES: Mapping[str, Callable[[Path], Awaitable[Sequence[Line]]]] = {
     "f": idle.idle,
     "slack-ack": slack_line.ack,
     "slack-sign": slack_line.sign,
-    "slack-thread": slack_line.thread,
+    "slack-thread": slack_thread.thread,
     "slack-fifty": slack_fifty.fifty,
 }
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"

@@ -1,6 +1,6 @@
-"""Slack told something: how soon it hears back. Owns: ack, sign, thread. Imports: adapters, bridge, slack_bolt, slack_sdk, tests.
+"""Slack told something: how soon it hears back. Owns: ack, sign, ours_at. Imports: adapters, bridge, slack_bolt, slack_sdk, tests.
 
-Lines slack-ack, slack-sign and slack-thread. Each floor is a short script with the bare SDK before a far side of its own, of the same
+Lines slack-ack and slack-sign. Each floor is a short script with the bare SDK before a far side of its own, of the same
 kind and in the same process, so that what the far side itself costs is in both; floor and bridge take turns. Effects: far sides on
 loopback, databases in a folder, for slack-sign a whole bridge with boxes and the real CLI.
 """
@@ -8,7 +8,6 @@ loopback, databases in a folder, for slack-sign a whole bridge with boxes and th
 from __future__ import annotations
 
 import asyncio
-import gc
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -32,20 +31,17 @@ from adapters.store.store import SqlStore
 from bridge.app import Bridge
 from bridge.clock import SystemClock
 from bridge.dispatch import Dispatcher
-from bridge.reading import Reading
 from bridge.wanted import Memory
-from core import effects, events, ids, policy
+from core import events, ids, policy
 from core.desk import House
 from core.ports import Job
 from tests.bench.report import Line
 from tests.far_sides.slack import Slack
-from tests.far_sides.slack.world import Channel, Message
+from tests.far_sides.slack.world import Message
 from tests.scenarios import house as houses
 
 ROUNDS, ACKS = 9, 30
 SIGNS = 11
-READS, LONG = 8, 1_000
-PAGE = 500  # messages; as the adapter asks for
 PATIENCE = 60.0
 SCRIPT = '[[rule]]\nsay = "I am here."\n'
 
@@ -70,7 +66,8 @@ class Ours:
 
 
 @asynccontextmanager
-async def _ours(path: Path) -> AsyncIterator[Ours]:
+async def ours_at(path: Path) -> AsyncIterator[Ours]:
+    """Run the adapter with a dispatcher over a store in a new database."""
     clock = SystemClock()
     house = House(policy=policy.Policy(rules=()), secret="s" * 32, repos=("demo",), model="m")
     jobs: list[Job] = []
@@ -144,7 +141,7 @@ async def _bolt() -> AsyncIterator[Slack]:
 async def ack(root: Path) -> Sequence[Line]:
     """From the sending of an envelope until Slack has its ack; ours comes after the durable insert."""
     mine, its = [], []
-    async with _bolt() as bare, _ours(root / "ack.db") as ours:
+    async with _bolt() as bare, ours_at(root / "ack.db") as ours:
         disk = Disk(root / "floor.db")
         for turn in range(ROUNDS + 1):
             floor = [await _acked(bare) for _ in range(ACKS)]
@@ -266,65 +263,3 @@ async def _until(holds: Callable[[], object], *, every: float = 0.02) -> None:
     async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110 - looked at from outside
             await asyncio.sleep(every)
-
-
-# ── slack-thread ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def thread(root: Path) -> Sequence[Line]:
-    """A thread from before the bridge saw it: read, handed on as an event, noted in the graph, durable."""
-    mine, its = [], []
-    async with _ours(root / "thread.db") as ours:
-        slack = ours.slack
-        reading = Reading(chats={"slack": ours.chat}, clock=SystemClock(), emit=ours.dispatcher.insist)
-        web = AsyncWebClient(slack.bot_token, base_url=slack.base_url)
-        for turn in range(READS):
-            channel, first = await _long(slack, turn)
-            gc.collect()
-            gc.freeze()  # what the far side remembers is no part of either
-            began = time.perf_counter()
-            await _served(web, channel, first)
-            floor = time.perf_counter() - began
-            ours.jobs.clear()
-            await slack.user_posts("maya", channel, "@loop fix the failing test", thread=first)
-            await slack.settled()
-            await ours.dispatcher.idle()
-            [read] = [job.effect for job in ours.jobs if isinstance(job.effect, effects.ReadThread)]
-            began = time.perf_counter()
-            await reading(read)
-            await ours.dispatcher.idle()
-            took = time.perf_counter() - began
-            if turn:
-                its.append(floor)
-                mine.append(took)
-    gc.unfreeze()
-    rate = LONG / sorted(mine)[len(mine) // 2]
-    against = f"the bare SDK pages through it, {PAGE} a page"
-    what = f"{LONG:,} messages of a thread: read and in the graph"
-    note = f"{rate:.0f} messages/s"
-    return [
-        Line(name="slack-thread", what=what, ours=mine, floor=its, goal=0.3, at_least=True, against=against, note=note)
-    ]  # fmt: skip
-
-
-async def _long(slack: Slack, turn: int) -> tuple[Channel, Message]:
-    """Make a long thread in a channel that the bridge is invited to afterwards."""
-    channel = slack.channel(f"old-{turn}", bot=False)
-    first = await slack.user_posts("maya", channel, "the session test fails again on CI")
-    for number in range(LONG - 1):
-        words = f"reply {number}: a token is over when its lifetime has *passed*, see https://ci.example.com/{number}"
-        await slack.user_posts(("maya", "ravi")[number % 2], channel, words, thread=first)
-    channel.members.append(slack.team().bot.id)
-    return channel, first
-
-
-async def _served(web: AsyncWebClient, channel: Channel, first: Message) -> None:
-    cursor, count = None, 0
-    while True:
-        page = await web.conversations_replies(channel=channel.id, ts=first.ts, limit=PAGE, cursor=cursor)
-        count += len(page["messages"])
-        cursor = page["response_metadata"]["next_cursor"]
-        if not cursor:
-            break
-    if count != LONG:
-        raise RuntimeError(f"{count} messages were served")
