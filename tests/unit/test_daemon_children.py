@@ -13,15 +13,15 @@ from bridge import daemon
 
 
 @pytest.fixture
-def watching() -> Iterator[None]:
-    daemon._watch_children()
+def as_it_was() -> Iterator[None]:
     yield
     if sys.version_info < (3, 12):
         asyncio.set_child_watcher(asyncio.ThreadedChildWatcher())
 
 
-@pytest.mark.usefixtures("watching")
+@pytest.mark.usefixtures("as_it_was")
 async def test_no_thread_waits_for_a_process() -> None:
+    daemon._watch_children()
     before = {thread.name for thread in threading.enumerate()}
     child = await asyncio.create_subprocess_exec(
         "sh", "-c", "read line; exit 3", stdin=asyncio.subprocess.PIPE
