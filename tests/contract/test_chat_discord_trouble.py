@@ -200,6 +200,26 @@ async def test_rates_are_waited_out(rig: DiscordRig) -> None:
     assert sorted(await texts(rig, sent.thread))[:14] == sorted(f"number {number}" for number in range(14))
 
 
+async def test_in_a_storm_everything_is_said_once(rig: DiscordRig) -> None:
+    sent = await opened(rig)
+    await rig.adapter.post(sent.thread, message.text("before"), key="b")
+    spoilt = [("rate", 0.02), ("drop", 0.0), ("reset", 0.0), ("status", 503.0)]
+    for number in range(40):
+        kind, value = spoilt[number % 4]
+        rig.far.rest.faults.add(POSTS, kind, value)  # type: ignore[arg-type]
+
+    async def say(number: int) -> str:
+        while True:
+            try:
+                return await rig.adapter.post(sent.thread, message.text(f"number {number}"), key=f"{number}")
+            except Unavailable:
+                await asyncio.sleep(0.01)
+
+    posted = await asyncio.gather(*(say(number) for number in range(30)))
+    shown = [seen.id for seen in await rig.transcript(sent.thread) if seen.text.startswith("number")]
+    assert sorted(shown) == sorted(posted)
+
+
 async def test_a_long_pause_is_the_callers(rig: DiscordRig) -> None:
     sent = await opened(rig)
     await rig.adapter.post(sent.thread, message.text("before"), key="b")

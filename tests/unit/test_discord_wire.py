@@ -205,6 +205,13 @@ def test_a_command_is_spelled(sub: str, given: dict[str, Any], text: str) -> Non
     commands.parse(commands.spoken(read.text) or "")
 
 
+def test_a_task_under_more_starts_a_loop() -> None:
+    assert spoken("more", words="start --repo app fix it").task == "fix it"
+    assert spoken("more", words="fix the flaky test").starts
+    assert not spoken("more", words="archive").starts
+    assert not spoken("status").starts
+
+
 def test_a_person_goes_by_id_not_by_name() -> None:
     people = {
         "users": {"20": {"id": "20", "username": "x", "global_name": "Admin Guest"}},

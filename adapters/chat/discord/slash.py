@@ -163,11 +163,19 @@ def read(data: Json, me: Me) -> Spoken:
     told = [_told(option, given[option.name], people) for option in options if option.name in given]
     reading = wire.read(" ".join(part for part in told if part), me, people)
     named = [str(given[option.name]) for option in options if option.type == USER and option.name in given]
-    if sub != MORE and sub != "start":
-        return Spoken(text=f"/{NAME} {sub} {reading.text}".strip(), mentions=(*named, *reading.mentions))
-    if sub == MORE:
-        return Spoken(text=f"/{NAME} {reading.text}".strip(), mentions=reading.mentions)
-    return start(given, me)
+    if sub == "start":
+        return start(given, me)
+    line = " ".join(part for part in (f"/{NAME}", "" if sub == MORE else sub, reading.text) if part)
+    return Spoken(text=line, mentions=(*named, *reading.mentions), task=_task(line))
+
+
+def _task(line: str) -> str:
+    """Return what a line starts a loop on, if it does: under `more` people may spell that, too."""
+    try:
+        command = commands.parse(commands.spoken(line) or "")
+    except BadInput:
+        return ""
+    return command.rest if command.word == "start" else ""
 
 
 def start(given: Mapping[str, object], me: Me) -> Spoken:
