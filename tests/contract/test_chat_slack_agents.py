@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from core import events
+from core import commands, events
 from core.ids import ThreadKey
 from core.message import Checklist, Item, Message, State
 from core.testing.chat_rig import Sent, opened, taken
@@ -110,6 +110,7 @@ async def stop(rig: SlackRig, thread: ThreadKey, root: str) -> events.Posted:
     await rig.slack.user_stops("ravi", root)
     event = await taken(rig, events.Posted)
     assert (event.text, event.lane, event.author.identity) == ("!loop stop", thread, rig.identity("ravi"))
+    assert commands.parse(commands.spoken(event.text) or "").word == "stop"
     return event
 
 

@@ -119,6 +119,19 @@ async def test_the_bridges_own_links_and_other_bots_are_left_alone(rig: SlackRig
     assert "secret" not in "".join(await read(rig, sent))
 
 
+async def test_a_link_in_a_command_is_the_persons_who_typed_it(rig: SlackRig) -> None:
+    link = await elsewhere(rig, "the clock is wrong", "maya", "ravi")
+    hidden = await rig.slack.user_posts("ravi", rig.slack.channel("hidden", private=True), "the salaries")
+    secret = link.rpartition("/archives/")[0] + f"/archives/{hidden.channel}/p{hidden.ts.replace('.', '')}"
+    await taken(rig, events.Posted)
+    await rig.slack.user_slash("maya", CHANNEL, f"/loop fix {link} and {secret}")
+    event = await taken(rig, events.Posted)
+    assert event.text == f"/loop fix {link} and {secret}"
+    (text,) = await read(rig, Sent(thread=event.lane, message=event.message))
+    assert "> the clock is wrong" in text
+    assert "salaries" not in text
+
+
 async def test_a_link_into_the_same_thread_is_not_quoted(rig: SlackRig) -> None:
     sent = await opened(rig, "the beginning")
     channel = rig.slack.channel(CHANNEL)

@@ -94,12 +94,10 @@ class Linked:
 
     def _links(self, raw: Json, event: Posted, there: set[str]) -> list[_Link]:
         """Return whose messages a post links to, each once: not its own thread's, nor what Slack has quoted already."""
-        if (
-            not self._me.url
-            or self._me.url not in event.text
-            or event.author.bot
-            or wire.is_mine(raw, self._me)
-        ):
+        if not self._me.url or self._me.url not in event.text:
+            return []
+        # The root that the bridge posts for somebody's command is that person's word.
+        if event.author.bot or event.author.identity == names.identity_of(self._me.team, self._me.user):
             return []
         here = names.place(event.lane)
         shown = {
@@ -197,5 +195,5 @@ class Linked:
             members=frozenset(members),
             whole=not cursor,
             public=about.get("is_channel") is True and about.get("is_private") is False,
-            shared=about.get("is_ext_shared") is not False,
+            shared=about.get("is_shared") is not False,
         )
