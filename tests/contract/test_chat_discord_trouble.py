@@ -106,6 +106,17 @@ async def test_a_session_that_cannot_be_resumed_begins_anew(rig: DiscordRig) -> 
     assert len(rig.far.gateway.identified) == 2
 
 
+async def test_no_session_is_begun_that_would_cost_the_token(rig: DiscordRig) -> None:
+    rig.far.world.sessions_left = 0
+    rig.far.gateway.forget_sessions()
+    asked = rig.far.rest.count("GET /gateway/bot")
+    await rig.until(lambda: rig.far.rest.count("GET /gateway/bot") > asked + 2)
+    assert len(rig.far.gateway.identified) == 1
+    rig.far.world.sessions_left = 1
+    await rig.user_posts("said meanwhile")
+    assert await took(rig, 1) == ["said meanwhile"]
+
+
 async def test_a_half_open_line_is_noticed(far: FarDiscord) -> None:
     far.gateway.interval = 100
     async with DiscordRig(far, heartbeat_timeout=0.5) as rig:

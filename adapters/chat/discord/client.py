@@ -25,7 +25,7 @@ from discord.http import HTTPClient, Route
 
 from adapters.chat.discord import errors
 from adapters.chat.discord.names import Me
-from adapters.chat.discord.payload import snowflake, text
+from adapters.chat.discord.payload import number, snowflake, table, text
 from adapters.chat.discord.permissions import CONTENT_FLAGS
 from core.errors import Rejected, Unavailable
 from core.ports import Clock
@@ -224,6 +224,10 @@ class Api:
 
     async def _gateway(self) -> yarl.URL:
         told = await self.call("GET", "/gateway/bot")
+        starts = table(told, "session_start_limit")
+        if "remaining" in starts and not number(starts, "remaining"):
+            # One more would cost the bot its token.
+            raise Unavailable("Discord lets the bot begin no more sessions today.")
         url = text(told, "url")
         if not url.startswith("wss://") and not (self._base != API_URL and url.startswith("ws://")):
             raise Unavailable("Discord named no gateway.")

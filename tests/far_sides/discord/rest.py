@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import BodyPartReader, web
 
 from tests.far_sides.discord import faults as trouble
+from tests.far_sides.discord import routes_messages
 from tests.far_sides.discord.faults import Faults, Rates
 from tests.far_sides.discord.records import Attachment
 from tests.far_sides.discord.refusals import Refusal, unauthorized
@@ -53,7 +54,7 @@ class Rest:
                 f"{method} {path}",
                 handler,
             )
-            for (method, path), handler in ROUTES.items()
+            for (method, path), handler in {**ROUTES, **routes_messages.ROUTES}.items()
         ]
 
     def count(self, name: str) -> int:

@@ -28,6 +28,7 @@ class World:
         self.origin = ""
         self.content_intent = content_intent
         self.ahead = timedelta()
+        self.sessions_left = 1000
         self._last_id = 0
         self.publish: Publish = lambda kind, data, channel, intent: None
         self.users: dict[int, User] = {}
