@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from adapters.chat.discord import names, permissions
@@ -21,7 +20,6 @@ def build(
     *,
     clock: Clock,
     token: str,
-    home: Path | None = None,
     api_url: str = "",
     guilds: Sequence[str] = (),
     repos: Callable[[], Awaitable[Sequence[str]]] | None = None,
@@ -32,7 +30,7 @@ def build(
     """Return Discord, not yet entered: one bot, in the servers whose ids `guilds` names (all that let it in, when it names none).
 
     `repos` and `loops` (somebody's loops as (handle, title)) complete what people type; `remember` and `recall` keep small values for
-    good. Nothing is kept in `home`. Raises BadInput when what is given cannot work.
+    good. Raises BadInput when what is given cannot work.
     """
     where = "docs/discord.md says where it is found."
     if not token.strip():
