@@ -259,7 +259,7 @@ async def test_agent_sessions_are_there_for_some(slack: Slack, web: AsyncWebClie
 
 
 async def test_tiers_hold() -> None:
-    async with Slack(times=Times(minute=6)) as slack:
+    async with Slack(times=Times(minute=60)) as slack:
         web, general = client(slack), slack.channel("general").id
         for _ in range(5):
             await web.chat_postMessage(channel=general, text="x")

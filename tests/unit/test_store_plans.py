@@ -32,7 +32,7 @@ def plan(connection: sqlite3.Connection, statement: str) -> list[str]:
     names = dict.fromkeys(
         ("id", "key", "prefix", "past", "kind", "limit", "thread", "seq", "loop", "now", "since", "session", "card",
          "state", "result", "until", "why", "thread", "words", "audience", "at", "text", "props", "status", "live",
-         "driver", "updated_at", "body"), 1,
+         "driver", "updated_at", "body", "keys"), 1,
     )  # fmt: skip
     return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", names)]
 
@@ -40,7 +40,10 @@ def plan(connection: sqlite3.Connection, statement: str) -> list[str]:
 @pytest.mark.parametrize("name", sorted(set(QUESTIONS) - WHOLE))
 def test_no_question_reads_a_whole_table(connection: sqlite3.Connection, name: str) -> None:
     steps = plan(connection, QUESTIONS[name])
-    scans = [step for step in steps if step.startswith("SCAN") and "USING" not in step]
+    # json_each goes through the list that was asked for, no table.
+    scans = [
+        step for step in steps if step.startswith("SCAN") and "USING" not in step and "json_each" not in step
+    ]
     assert not scans, steps
 
 
