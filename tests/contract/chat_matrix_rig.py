@@ -24,6 +24,7 @@ from core.message import Message
 from core.ports import ChatAdapter
 from core.testing.chat_rig import Seen, Sent
 from tests.contract.chat_local_rig import QuickClock
+from tests.contract.chat_matrix_trouble import MatrixTrouble
 from tests.far_sides.matrix_people import People
 from tests.far_sides.synapse import Account, Synapse
 
@@ -71,6 +72,8 @@ async def cast(synapse: Synapse, people: People) -> dict[str, Account]:
 class MatrixRig:
     """A bot of its own in a room of its own, with everybody in it."""
 
+    page = 100
+
     def __init__(
         self,
         synapse: Synapse,
@@ -91,6 +94,7 @@ class MatrixRig:
         self._since = ""
         self._listening: asyncio.Task[None] | None = None
         self.given: dict[str, Any] = {}
+        self.trouble = MatrixTrouble(self)
         self._adapter: ChatAdapter | None = None
 
     @property
@@ -130,6 +134,7 @@ class MatrixRig:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+        await self.trouble.end()
 
     async def new_room(self, **options: Any) -> str:
         """Open a room with everybody in it."""
@@ -226,6 +231,21 @@ class MatrixRig:
             event = await self.people.ask(who, "send", room=place.room, content=content)
         return Sent(thread=thread or self.thread(event, place.room), message=event)
 
+    async def alerts(self, title: str, detail: str, *, thread: ThreadKey | None = None) -> Sent:
+        place = names.place_of(thread) if thread else names.Place(self.room, "")
+        shown = {"format": "org.matrix.custom.html", "formatted_body": f"<h4>{title}</h4><p>{detail}</p>"}
+        content: dict[str, Any] = {"msgtype": "m.notice", "body": f"{title}\n{detail}", **shown}
+        if place.root:
+            content["m.relates_to"] = {"rel_type": "m.thread", "event_id": place.root}
+        event = await self.says(content, who="ci")
+        return Sent(thread=thread or self.thread(event), message=event)
+
+    async def settled(self) -> None:
+        """Wait until it is noted that what was posted last was heard."""
+        async with asyncio.timeout(10):
+            while self.state("SELECT value FROM fact WHERE name = 'since'") == [(self._since,)]:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
     async def user_edits(self, sent: Sent, text: str, *, who: str = "maya") -> None:
         new = {"msgtype": "m.text", "body": text, "m.mentions": {}}
         told = {**new, "body": f"* {text}", "m.new_content": new}
@@ -294,6 +314,14 @@ class MatrixRig:
         await child.communicate(encoding.encode(message).encode())
         assert child.returncode == -signal.SIGKILL
         await self.open()
+
+    async def stranger_posts(self, thread: ThreadKey, message: Message) -> str:
+        await self.settled()
+        await self.close()  # a process has room for one crypto store
+        async with self.build(home=self.home / "stranger") as stranger:
+            posted = await stranger.post(thread, message, key="stranger")
+        await self.open()
+        return posted
 
     async def send_garbage(self) -> None:
         for kind, content in GARBAGE:

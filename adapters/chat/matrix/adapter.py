@@ -45,7 +45,10 @@ Unsigned = Literal["send", "withhold"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """How the adapter is configured. `unsigned_devices` says whether devices that their owners did not sign get keys."""
+    """How the adapter is configured. `unsigned_devices` says whether devices that their owners did not sign get keys.
+
+    `poll` is for how many seconds the server is asked to wait for news, `silence` how many more it may take to say that there are none.
+    """
 
     homeserver: str
     account: Account
@@ -56,6 +59,8 @@ class Wanted:
     ghosts: tuple[str, ...] = ()
     link_hosts: tuple[str, ...] = ()
     unsigned_devices: Unsigned = "send"
+    poll: float = 25.0
+    silence: float = 60.0
 
 
 class Parts:
@@ -77,7 +82,10 @@ class Parts:
         self.past = Past(self.client, self.notebook, self.hearing, clock)
         self.sealed = Sealed(self.client, self.notebook, self.hearing, self.sending, clock)
         self.invites = Invites(self.client, servers=wanted.allow_servers, users=wanted.allow_users)
-        self.sync = Sync(self.client, self.notebook, self.hearing, self.sealed, self.invites, clock)
+        self.sync = Sync(
+            self.client, self.notebook, self.hearing, self.sealed, self.invites, clock, poll=wanted.poll,
+            silence=wanted.silence,
+        )  # fmt: skip
         self.clock = clock
 
     async def begin(self) -> None:

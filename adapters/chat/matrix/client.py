@@ -16,6 +16,7 @@ from adapters.chat.matrix.line import CRYPTO, Line, Raw
 from core.errors import Rejected, Unavailable
 
 API = "/_matrix/client/v3"
+LONG = 120.0  # seconds that a server may take to gather the state of every room
 PAGE = 100  # events of a page; Synapse gives no more
 TIMELINE: dict[str, Any] = {"limit": PAGE}
 NOTHING: dict[str, Any] = {"types": []}
@@ -41,14 +42,17 @@ class Client(Line):
         super().__init__(homeserver, folder)
         self.trusting = True  # whether devices their owners did not sign get keys too
 
-    async def sync(self, since: str, *, full: bool, wait: float) -> Synced:
-        """Ask what is new since a token, waiting at most `wait` seconds; `full` brings every room's whole state along."""
+    async def sync(self, since: str, *, full: bool, wait: float, silence: float = LONG) -> Synced:
+        """Ask what is new since a token, waiting at most `wait` seconds; `full` brings every room's whole state along.
+
+        Raises Unavailable when nothing came `silence` seconds after that: the line is dead.
+        """
         query = {"filter": json.dumps(FILTER), "timeout": int(wait * 1000), "set_presence": "offline"}
         if since:
             query["since"] = since
         if full:
             query["full_state"] = "true"
-        raw = await self.ask("GET", f"{API}/sync", query=query, timeout=wait + 120)
+        raw = await self.ask("GET", f"{API}/sync", query=query, timeout=wait + silence)
         parsed = nio.SyncResponse.from_dict(raw)
         if not isinstance(parsed, nio.SyncResponse):
             raise Unavailable("the homeserver answered a sync with something that cannot be read")

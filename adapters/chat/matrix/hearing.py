@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.chat.matrix import mentions, names, signs, wire
+from adapters.chat.matrix import mentions, names, render, signs, wire
 from adapters.chat.matrix.client import Client
 from adapters.chat.matrix.lanes import Lanes
 from adapters.chat.matrix.notebook import Notebook
@@ -45,14 +45,16 @@ class Hearing:
         """Return the server's name that stands in keys."""
         return names.server_of(self.client.user)
 
-    async def take(self, room: str, raw: Mapping[str, Any], emit: Emit) -> None:
-        """Take one event in; returns once what it means is durable."""
+    async def take(self, room: str, raw: Mapping[str, Any], emit: Emit) -> Event | None:
+        """Take one event in; returns what it means to the bridge, if anything, once that is durable."""
         heard = wire.read(raw, room, self.me, self.clock.now())
         if heard is None:
-            return
+            log.debug("chat.matrix.skipped", extra={"kind": wire.words(raw, "type")[:80]})
+            return None
         event = await self._event(room, heard)
         if event is not None:
             await self._deliver(event, emit)
+        return event
 
     async def _event(self, room: str, heard: wire.Heard) -> Event | None:
         own = heard.sender == self.client.user
@@ -74,7 +76,7 @@ class Hearing:
             case wire.Changed():
                 return None if own else await self._changed(room, heard)
             case wire.Reacted():
-                return None if own else self._pressed(room, heard)
+                return None if own else await self._pressed(room, heard)
 
     def posted(self, room: str, heard: wire.Said, place: names.Place) -> Event:
         """Return what somebody said as an event of its thread."""
@@ -101,10 +103,13 @@ class Hearing:
             text=heard.reading.text,
         )
 
-    def _pressed(self, room: str, heard: wire.Reacted) -> Event | None:
-        found = self.notebook.pressed(heard.target, signs.plain_sign(heard.sign))
+    async def _pressed(self, room: str, heard: wire.Reacted) -> Event | None:
+        if self.is_ghost(heard.sender):
+            return None
+        sign = signs.plain_sign(heard.sign)
+        found = self.notebook.pressed(heard.target, sign) or await self._offered(room, heard.target, sign)
         seat = self.notebook.seat(heard.target)
-        if found is None or seat is None or seat.room != room or self.is_ghost(heard.sender):
+        if found is None or seat is None or seat.room != room:
             return None
         token, card = found
         return Pressed(
@@ -115,6 +120,25 @@ class Hearing:
             token=Token(token),
             author=self._author(room, heard.sender),
         )
+
+    async def _offered(self, room: str, target: str, sign: str) -> tuple[str, str] | None:
+        """Return the (token, card) a sign stands for on a card of this account that the notebook does not know.
+
+        It was posted by another device, or before the notebook was lost; what its signs stand for is in the event itself.
+        """
+        if not signs.is_sign(sign) or self.notebook.posted(target) is not None:
+            return None
+        await self.lanes.at(room, target)
+        seat = self.notebook.seat(target)
+        if seat is None or seat.sender != self.client.user:
+            return None
+        raw = await self.client.event(room, target)
+        for each in filter(None, (wire.edition(raw), raw)):
+            content = wire.fields(self.client.open(room, each) or {}, "content")
+            told = wire.fields(wire.fields(content, "m.new_content") or content, render.OFFER)
+            if token := wire.words(wire.fields(told, "signs"), sign):
+                return token, wire.words(told, "card") or target
+        return None
 
     def _author(self, room: str, user: str, *, bot: bool = False) -> Author:
         identity = names.identity_of(self.server, user)

@@ -30,12 +30,15 @@ def build(
     ghosts: Sequence[str] = (),
     link_hosts: Sequence[str] = (),
     unsigned_devices: Unsigned = "send",
+    poll: float = 25.0,
+    silence: float = 60.0,
 ) -> ChatAdapter:
     """Return the bot's Matrix device, not yet entered; its state lies in `home`/matrix.
 
     `homeserver` is the server's address, `user_id` the whole `@name:server`. A `password` or an `access_token` is needed; with the
     password a token that died is replaced. Patterns (`*`) may stand in `allow_servers` and `allow_users`, who may invite the bot, and in
-    `ghosts`, the users that bridges move. Links to `link_hosts` stay links. Raises BadInput for what cannot be.
+    `ghosts`, the users that bridges move. Links to `link_hosts` stay links. The server may keep the bot waiting
+    `poll` seconds for news, and `silence` more before the line counts as dead. Raises BadInput for what cannot be.
     """
     address = urlsplit(homeserver)
     if address.scheme not in ("http", "https") or not address.hostname:
@@ -58,5 +61,7 @@ def build(
         ghosts=tuple(ghosts),
         link_hosts=tuple(link_hosts),
         unsigned_devices=unsigned_devices,
+        poll=poll,
+        silence=silence,
     )
     return MatrixChat(wanted, clock)

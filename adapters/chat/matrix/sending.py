@@ -56,16 +56,18 @@ class Sending:
         told = self._render(place.room, message)
         reply = self._notebook.latest(*place, answering) if answering else ""
         events: list[str] = []
-        for part, sheet in enumerate(told.sheets or (render.Sheet(text="", html=""),)):
-            make = partial(self._sheet, sheet, told.called if part == 0 else ())
+        sheets = told.sheets or (render.Sheet(text="", html=""),)
+        for part, sheet in enumerate(sheets):
+            offer = _offer_of(message, events[0] if events else "") if part == len(sheets) - 1 else {}
+            make = partial(self._sheet, sheet, told.called if part == 0 else (), offer)
             events.append(await self._once(place, key, part, make, reply))
         for part, file in enumerate(told.files, len(events)):
             await self._once(place, key, part, partial(self._file, place.room, file), "")
         await self._offer(place.room, events[-1], events[0], message)
         return events[0]
 
-    async def _sheet(self, sheet: render.Sheet, called: Sequence[str], mark: str) -> Content:
-        return render.content(sheet, called, mark)
+    async def _sheet(self, sheet: render.Sheet, called: Sequence[str], offer: Content, mark: str) -> Content:
+        return {**render.content(sheet, called, mark), **offer}
 
     async def _file(self, room: str, file: Attachment, mark: str) -> Content:
         data = file.content.encode(errors="replace")
@@ -129,9 +131,7 @@ class Sending:
 
     async def _offer(self, room: str, event: str, card: str, message: Message) -> None:
         """Remember what the signs under a message stand for, then put those that decide on it."""
-        given = {
-            signs.plain_sign(sign): str(button.token) for sign, button in signs.assigned(message).items()
-        }
+        given = _given(message)
         if given:
             self._notebook.show(event, card, given, self._now())
         for sign in signs.seeded(message):
@@ -148,6 +148,7 @@ class Sending:
             await self._ours(place.room, posted)
         told = self._render(place.room, message, most=1)
         new = render.content(told.sheets[0] if told.sheets else render.Sheet(text="", html=""), told.called)
+        new |= _offer_of(message, posted)
         await self._client.send(place.room, "m.room.message", render.edit_of(posted, new), uuid4().hex)
         await self._offer(place.room, posted, posted, message)
         for number, file in enumerate(told.files):
@@ -174,3 +175,13 @@ class Sending:
         except Refusal as refusal:
             if refusal.code != DUPLICATE:
                 raise
+
+
+def _given(message: Message) -> dict[str, str]:
+    return {signs.plain_sign(sign): str(button.token) for sign, button in signs.assigned(message).items()}
+
+
+def _offer_of(message: Message, card: str) -> dict[str, Any]:
+    """Return what a message's content says of its signs, for a device whose notebook does not know it."""
+    given = _given(message)
+    return {render.OFFER: {"signs": given, "card": card}} if given else {}

@@ -1,4 +1,4 @@
-"""Buttons as reactions. Owns: sign_of, seeded, legend, plain_sign. Imports: core. Effects: none.
+"""Buttons as reactions. Owns: assigned, is_sign, seeded, legend, plain_sign. Imports: core. Effects: none.
 
 Matrix has no buttons: a sign stands for each, named in a line under the message. An ask's signs are put on it so that one click decides;
 those of other cards are for whoever wants them, since each would be one more event in the room.
@@ -24,6 +24,11 @@ _HANDLE = re.compile(r"\bask ([0-9a-f]{3,32})\b")
 def plain_sign(sign: str) -> str:
     """Return a sign as it is compared: clients differ in whether they ask for its colourful form."""
     return sign.replace("\ufe0f", "")
+
+
+def is_sign(sign: str) -> bool:
+    """Whether a (plain) sign is one that a button may have."""
+    return sign in {plain_sign(each) for each in (*SIGNS.values(), *_SPARE)}
 
 
 def buttons(message: Message) -> tuple[Button, ...]:

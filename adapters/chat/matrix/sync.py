@@ -19,14 +19,12 @@ from adapters.chat.matrix.invites import Invites
 from adapters.chat.matrix.notebook import Notebook
 from adapters.chat.matrix.sealed import Sealed
 from core.errors import RateLimited, Rejected, Unavailable
+from core.events import Posted
 from core.ports import Clock, Emit
 
 log = logging.getLogger(__name__)
 SINCE: Final = "since"
-POLL, SHORT_POLL = (
-    25.0,
-    5.0,
-)  # seconds an answer may be waited for; the short one while somebody is to be told something
+SHORT_POLL: Final = 5.0  # seconds an answer may be waited for while somebody is to be told something
 LONGEST: Final = 60.0  # seconds between tries while the server is away
 GAP: Final = 20_000  # events of one gap that are filled
 
@@ -42,6 +40,9 @@ class Sync:
         sealed: Sealed,
         invites: Invites,
         clock: Clock,
+        *,
+        poll: float,
+        silence: float,
     ) -> None:
         self._client = client
         self._notebook = notebook
@@ -49,6 +50,9 @@ class Sync:
         self._sealed = sealed
         self._invites = invites
         self._clock = clock
+        self._poll = poll
+        self._silence = silence
+        self._behind = True  # whether the next answer tells of a time when nobody listened
         self._first: Synced | None = None
 
     async def begin(self) -> None:
@@ -64,6 +68,7 @@ class Sync:
             try:
                 await self._round(emit)
             except Unavailable as error:
+                self._behind = True
                 pause = min(LONGEST, 0.5 * 2.0**failures) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
                 if isinstance(error, RateLimited):
                     pause = max(0.05, error.retry_after)
@@ -83,12 +88,13 @@ class Sync:
         since = self._notebook.fact(SINCE)
         answer, self._first = self._first, None
         if answer is None:
-            wait = SHORT_POLL if self._sealed.waiting else POLL
-            answer = await self._client.sync(since, full=False, wait=wait)
+            wait = min(SHORT_POLL, self._poll) if self._sealed.waiting else self._poll
+            answer = await self._client.sync(since, full=False, wait=wait, silence=self._silence)
         # Devices that are new first: what they sent is read against their keys.
         await self._client.upkeep()
         await self._take(answer, since, emit)
         self._notebook.remember(SINCE, answer.token)
+        self._behind = False
         await self._sealed.tell()
 
     async def _take(self, answer: Synced, since: str, emit: Emit) -> None:
@@ -97,8 +103,11 @@ class Sync:
         known = self._notebook.rooms()
         for room, told in _objects(answer.rooms.get("join")):
             if since:
+                heard = 0
                 for raw in await self._news(room, told, since, known=room in known):
-                    await self._event(room, raw, emit)
+                    heard += await self._event(room, raw, emit)
+                if heard and self._behind:
+                    log.warning("chat.matrix.gap", extra={"channel": room, "count": heard})
             self._notebook.enter(room)
         for room, _ in _objects(answer.rooms.get("leave")):
             self._notebook.leave(room)
@@ -126,16 +135,17 @@ class Sync:
                 break
             older.append(raw)
             if len(older) >= GAP:
-                log.warning("chat.matrix.gap", extra={"room": room, "filled": GAP})
+                log.warning("chat.matrix.gap_too_long", extra={"channel": room, "count": GAP})
                 break
         return [*reversed(older), *events] if known else []
 
-    async def _event(self, room: str, raw: Mapping[str, Any], emit: Emit) -> None:
+    async def _event(self, room: str, raw: Mapping[str, Any], emit: Emit) -> bool:
+        """Take an event in; return whether it was a message of somebody's."""
         clear = self._client.open(room, raw)
         if clear is None:
             await self._sealed.keep(room, raw)
-        else:
-            await self._hearing.take(room, clear, emit)
+            return False
+        return isinstance(await self._hearing.take(room, clear, emit), Posted)
 
 
 def _objects(told: Any) -> list[tuple[str, Mapping[str, Any]]]:
