@@ -24,7 +24,7 @@ from core.ports import Clock, Journal, Ledger
 log = structlog.get_logger(__name__)
 ENDS = frozenset({"turn_result", "turn_broke", "turn_parked", "work_taken", "work_stuck"})
 GAP = 2.0  # seconds between commits, however many turns end: what ends together is told together
-MOST_NODES = 100_000  # a graph's digest takes a second for so many
+MOST_NODES = 20_000  # a larger graph's digest would hold up a stop
 TIDY_AFTER = 50
 
 

@@ -451,9 +451,7 @@ class Ledger(Protocol):
     """What the store has for the journal: lines, each stored with its event, until a commit holds them."""
 
     async def batch(self, limit: int = ...) -> Batch: ...
-    async def written(self, upto: int) -> None:
-        """Let go of the lines up to `upto`."""
-
+    async def written(self, upto: int) -> None: ...  # lets go of the lines up to `upto`
     async def lift(self, past: int) -> None:
         """Number what waits anew, beginning after `past`."""
 

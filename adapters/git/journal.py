@@ -6,38 +6,19 @@ moment leaves the commit before or the commit after. The newest commit says up t
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from adapters.git import names, safe
+from adapters.git import names, safe, tree
 from core import errors, journal, ports
 
-log = logging.getLogger(__name__)
-
-BRANCH = "refs/heads/main"
-CHUNK = (
-    256 << 10
-)  # a commit holds the whole of each file it changes: a thread's lines go on in a new one past this
-GROUP = 8 << 20
-DURABLE = ("-c", "core.fsync=committed,reference")
+# A commit holds the whole of each file it changes: past this a thread's lines go on in a new one.
+CHUNK = 256 << 10
 TIDY = ("-c", "gc.auto=2000", "-c", "gc.autoDetach=false")
-_SLOW = safe.Bounds(seconds=600.0, output=64 << 20, memory=8 << 30)
-_AUTHOR = "Loopbridge <loopbridge@localhost>"
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file of the newest commit."""
-
-    path: str
-    sha: str
-    size: int
-
-
-class GitJournal:
+class GitJournal(tree.Tree):
     """The journal at `path`, a bare repository. `remote` is an address that follows it, or empty.
 
     Every method raises Damaged when the repository cannot be read, StorageFull, and Unavailable when git is missing or too slow.
@@ -46,17 +27,15 @@ class GitJournal:
     def __init__(
         self, path: Path, *, clock: ports.Clock, remote: str = "", grants: Mapping[str, str] | None = None
     ) -> None:
-        self._path = path
-        self._clock = clock
+        super().__init__(path, safe.SafeGit(globals_at=safe.NOWHERE, grants=grants), clock=clock)
         self._remote = names.origin("journal", remote) if remote else ""
-        self._git = safe.SafeGit(globals_at=safe.NOWHERE, grants=grants)
 
     async def tip(self) -> journal.Tip:
         """Return what the newest commit says of the journal; a journal without a line has the number 0."""
         if not any(file.path == journal.TIP for file in await self._listed(journal.TIP)):
             return journal.Tip()
         try:
-            return journal.tip(await self._ask("cat-file", "blob", f"{BRANCH}:{journal.TIP}"))
+            return journal.tip(await self._ask("cat-file", "blob", f"{tree.BRANCH}:{journal.TIP}"))
         except (ValueError, KeyError, TypeError) as exc:
             raise self._damaged(f"{journal.TIP} says nothing this version knows") from exc
 
@@ -108,9 +87,9 @@ class GitJournal:
             "--quiet",
             "--end-of-options",
             self._remote,
-            f"{BRANCH}:{BRANCH}",
+            f"{tree.BRANCH}:{tree.BRANCH}",
             remote=True,
-            bounds=_SLOW,
+            bounds=tree.SLOW,
         )
         if done.code == 0:
             return
@@ -130,7 +109,7 @@ class GitJournal:
             return False
         done = await self._git.run(
             self._path, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options", self._remote,
-            f"+{BRANCH}:{BRANCH}", remote=True, bounds=_SLOW,
+            f"+{tree.BRANCH}:{tree.BRANCH}", remote=True, bounds=tree.SLOW,
         )  # fmt: skip
         if done.code and "couldn't find remote ref" not in done.err:
             raise errors.Unavailable(
@@ -141,39 +120,23 @@ class GitJournal:
 
     async def tidy(self) -> None:
         """Pack what lies loose, when it is much."""
-        await self._git.run(self._path, *TIDY, "gc", "--auto", "--quiet", bounds=_SLOW)
+        await self._git.run(self._path, *TIDY, "gc", "--auto", "--quiet", bounds=tree.SLOW)
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def texts(self, folder: str) -> AsyncIterator[Mapping[str, str]]:
-        """Yield the files below a folder of the newest commit, path → text, some megabytes at a time."""
-        group: list[_File] = []
-        for file in await self._listed(folder, deep=True):
-            if group and sum(known.size for known in group) + file.size > GROUP:
-                yield await self._read(group)
-                group = []
-            group.append(file)
-        if group:
-            yield await self._read(group)
 
     async def lane_of(self, words: str) -> str | None:
         """Return the key of the thread that `words` is the key of, or that has a message with this permalink."""
         if await self._listed(f"{journal.thread_folder(words)}/"):
             return words
         quoted = journal.spell({"permalink": words})[1:-1]
-        asked = ("grep", "-h", "-F", "-e", quoted, BRANCH, "--", "threads")
-        done = await self._git.run(self._path, *asked, bounds=_SLOW)
+        asked = ("grep", "-h", "-F", "-e", quoted, tree.BRANCH, "--", "threads")
+        done = await self._git.run(self._path, *asked, bounds=tree.SLOW)
         first = done.text.split("\n", 1)[0]
         return journal.entry(first).lane if words and first and not done.code else None
 
-    async def newest(self) -> tuple[str, datetime | None]:
-        """Return the newest commit and when it was made."""
-        sha, _, at = (await self._ask("log", "-1", "--format=%H %cI", BRANCH)).partition(" ")
-        return sha, datetime.fromisoformat(at) if at else None
-
     async def commits(self, *paths: str) -> int:
         """Return how many commits have touched these paths."""
-        return int(await self._ask("rev-list", "--count", BRANCH, "--", *paths) or 0)
+        return int(await self._ask("rev-list", "--count", tree.BRANCH, "--", *paths) or 0)
 
     async def rewrite(
         self, subject: str, change: Callable[[str], str], files: Mapping[str, str], gone: Sequence[str] = ()
@@ -197,7 +160,7 @@ class GitJournal:
 
     async def _longer(self, threads: Mapping[str, Sequence[str]]) -> dict[str, str]:
         """Return the files that hold these lines: each thread's last one, or a new one behind it."""
-        last: dict[str, _File] = {}
+        last: dict[str, tree.File] = {}
         for file in await self._listed(*(f"{folder}/" for folder in threads)):
             last[file.path.rpartition("/")[0]] = file
         open_files = {folder: file for folder, file in last.items() if file.size < CHUNK}
@@ -232,89 +195,9 @@ class GitJournal:
                     files[path] = changed
         return files
 
-    async def _listed(self, *paths: str, deep: bool = False) -> list[_File]:
-        if not paths:
-            return []
-        words = ("ls-tree", "-z", "-l", *(("-r",) if deep else ()), BRANCH, "--", *paths)
-        rows = (row.partition("\t") for row in (await self._ask(*words)).split("\0") if row)
-        found = []
-        for head, _, path in rows:
-            _mode, kind, sha, size = head.split()
-            if kind == "blob":
-                found.append(_File(path, sha, int(size)))
-        return found
-
-    async def _read(self, files: Sequence[_File]) -> dict[str, str]:
-        """Return the texts of files by their paths."""
-        if not files:
-            return {}
-        asked = "".join(f"{file.sha}\n" for file in files).encode()
-        room = sum(file.size + 100 for file in files) + 1024
-        done = await self._git.run(
-            self._path,
-            "cat-file",
-            "--batch",
-            stdin=asked,
-            bounds=replace(_SLOW, output=max(room, _SLOW.output)),
-        )
-        texts, at = {}, 0
-        for file in files:
-            start = done.out.find(b"\n", at) + 1
-            if (
-                done.code
-                or done.cut
-                or done.out[at:start].split() != [file.sha.encode(), b"blob", b"%d" % file.size]
-            ):
-                raise self._damaged(f"{file.path} is missing")
-            texts[file.path] = done.out[start : start + file.size].decode("utf-8", "replace")
-            at = start + file.size + 1
-        return texts
-
-    # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _commit(self, subject: str, files: Mapping[str, str], gone: Sequence[str] = ()) -> None:
-        parent = await self._ask("rev-parse", "--verify", BRANCH)
-        parts = [
-            f"commit {BRANCH}\ncommitter {_AUTHOR} {int(self._clock.now().timestamp())} +0000\n".encode(),
-            _data(subject.encode()),
-            f"from {parent}\n".encode(),
-            *(f"D {path}\n".encode() for path in gone),
-        ]
-        for path, text in files.items():
-            parts += [f"M 100644 inline {path}\n".encode(), _data(text.encode("utf-8", "replace"))]
-        parts.append(b"done\n")
-        done = await self._git.run(
-            self._path,
-            *DURABLE,
-            "fast-import",
-            "--quiet",
-            "--done",
-            "--date-format=raw",
-            stdin=b"".join(parts),
-            bounds=_SLOW,
-        )
-        if done.code:
-            raise self._damaged(names.clean(done.err, 300) or f"git ended with {done.code}")
-
-    async def _ask(self, *arguments: str) -> str:
-        done = await self._git.run(self._path, *arguments, bounds=_SLOW)
-        if done.code or done.cut:
-            raise self._damaged(names.clean(names.redact(done.err), 300) or f"git ended with {done.code}")
-        return done.text
-
-    def _damaged(self, what: str) -> errors.Damaged:
-        return errors.Damaged(
-            f"The journal {self._path} can't be used: {what}. What is to be journalled stays in the database.",
-            remedy=f"Look at it with git --git-dir={self._path} fsck; if it is beyond mending, put a copy in its place.",
-        )
-
 
 def _each(text: str, clean: Callable[[str], str]) -> str:
     return "\n".join(clean(line) if line else "" for line in text.split("\n"))
-
-
-def _data(content: bytes) -> bytes:
-    return b"data %d\n%s\n" % (len(content), content)
 
 
 def _subject(batch: journal.Batch, threads: int) -> str:

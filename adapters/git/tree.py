@@ -1,0 +1,129 @@
+"""The files of a bare repository's newest commit. Owns: Tree, File. Imports: core. Effects: reads and commits, without a worktree.
+
+What is written goes from memory into a commit by `fast-import`, whose last act is to move the branch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adapters.git import names, safe
+from core import errors, ports
+
+BRANCH = "refs/heads/main"
+GROUP = 8 << 20
+DURABLE = ("-c", "core.fsync=committed,reference")
+SLOW = safe.Bounds(seconds=600.0, output=64 << 20, memory=8 << 30)
+AUTHOR = "Loopbridge <loopbridge@localhost>"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of the newest commit."""
+
+    path: str
+    sha: str
+    size: int
+
+
+class Tree:
+    """Reads and writes the files of the branch `main` of the repository at `path`.
+
+    Every method raises Damaged when the repository cannot be read, StorageFull, and Unavailable when git is missing or too slow.
+    """
+
+    def __init__(self, path: Path, git: safe.SafeGit, *, clock: ports.Clock) -> None:
+        self._path = path
+        self._git = git
+        self._clock = clock
+
+    async def texts(self, folder: str) -> AsyncIterator[Mapping[str, str]]:
+        """Yield the files below a folder of the newest commit, path → text, some megabytes at a time."""
+        group: list[File] = []
+        for file in await self._listed(folder, deep=True):
+            if group and sum(known.size for known in group) + file.size > GROUP:
+                yield await self._read(group)
+                group = []
+            group.append(file)
+        if group:
+            yield await self._read(group)
+
+    async def _listed(self, *paths: str, deep: bool = False) -> list[File]:
+        if not paths:
+            return []
+        words = ("ls-tree", "-z", "-l", *(("-r",) if deep else ()), BRANCH, "--", *paths)
+        rows = (row.partition("\t") for row in (await self._ask(*words)).split("\0") if row)
+        found = []
+        for head, _, path in rows:
+            _mode, kind, sha, size = head.split()
+            if kind == "blob":
+                found.append(File(path, sha, int(size)))
+        return found
+
+    async def _read(self, files: Sequence[File]) -> dict[str, str]:
+        """Return the texts of files by their paths."""
+        if not files:
+            return {}
+        asked = "".join(f"{file.sha}\n" for file in files).encode()
+        room = sum(file.size + 100 for file in files) + 1024
+        done = await self._git.run(
+            self._path,
+            "cat-file",
+            "--batch",
+            stdin=asked,
+            bounds=replace(SLOW, output=max(room, SLOW.output)),
+        )
+        texts, at = {}, 0
+        for file in files:
+            start = done.out.find(b"\n", at) + 1
+            if (
+                done.code
+                or done.cut
+                or done.out[at:start].split() != [file.sha.encode(), b"blob", b"%d" % file.size]
+            ):
+                raise self._damaged(f"{file.path} is missing")
+            texts[file.path] = done.out[start : start + file.size].decode("utf-8", "replace")
+            at = start + file.size + 1
+        return texts
+
+    async def _commit(self, subject: str, files: Mapping[str, str], gone: Sequence[str] = ()) -> None:
+        parent = await self._ask("rev-parse", "--verify", BRANCH)
+        parts = [
+            f"commit {BRANCH}\ncommitter {AUTHOR} {int(self._clock.now().timestamp())} +0000\n".encode(),
+            _data(subject.encode()),
+            f"from {parent}\n".encode(),
+            *(f"D {path}\n".encode() for path in gone),
+        ]
+        for path, text in files.items():
+            parts += [f"M 100644 inline {path}\n".encode(), _data(text.encode("utf-8", "replace"))]
+        parts.append(b"done\n")
+        done = await self._git.run(
+            self._path,
+            *DURABLE,
+            "fast-import",
+            "--quiet",
+            "--done",
+            "--date-format=raw",
+            stdin=b"".join(parts),
+            bounds=SLOW,
+        )
+        if done.code:
+            raise self._damaged(names.clean(done.err, 300) or f"git ended with {done.code}")
+
+    async def _ask(self, *arguments: str) -> str:
+        done = await self._git.run(self._path, *arguments, bounds=SLOW)
+        if done.code or done.cut:
+            raise self._damaged(names.clean(names.redact(done.err), 300) or f"git ended with {done.code}")
+        return done.text
+
+    def _damaged(self, what: str) -> errors.Damaged:
+        return errors.Damaged(
+            f"The journal {self._path} can't be used: {what}. What is to be journalled stays in the database.",
+            remedy=f"Look at it with git --git-dir={self._path} fsck; if it is beyond mending, put a copy in its place.",
+        )
+
+
+def _data(content: bytes) -> bytes:
+    return b"data %d\n%s\n" % (len(content), content)
