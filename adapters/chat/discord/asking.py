@@ -61,7 +61,7 @@ class Asking:
         """Handle one interaction from beginning to end; what goes wrong is told to its person, and logged."""
         try:
             asked = wire.asked(raw)
-        except (BadInput, AttributeError, ValueError) as exc:
+        except (BadInput, AttributeError, TypeError, ValueError, OverflowError) as exc:
             log.warning("chat.discord.passed_over", extra={"kind": "INTERACTION_CREATE", "why": str(exc)})
             return
         try:

@@ -7,6 +7,7 @@ Discord sent them, in order, and no payload can end the connection. An API addre
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
@@ -36,6 +37,8 @@ API_URL = Route.BASE
 PATIENCE = 90.0  # seconds for one call, its waiting for a rate limit included
 LONGEST_LIMIT = 30.0  # seconds of a rate limit that are waited out here; longer ones are the caller's
 FIRST_WAIT, LONGEST_WAIT = 1.0, 120.0  # seconds between two tries to connect
+GOODBYE = 2.0  # seconds a far side has to answer that a connection is closed
+RESUMABLE, OVER = 4000, 1000  # why a connection is closed
 HEARD = (
     "READY", "RESUMED", "GUILD_CREATE", "CHANNEL_CREATE", "CHANNEL_UPDATE", "CHANNEL_DELETE", "THREAD_CREATE",
     "THREAD_UPDATE", "THREAD_DELETE", "THREAD_LIST_SYNC", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE",
@@ -84,6 +87,7 @@ class Api:
         self._clock = clock
         self._heartbeat_timeout = heartbeat_timeout
         self._client: Client | None = None
+        self._wait = FIRST_WAIT
         self.reads_content = False  # whether the Message Content intent is on
 
     @property
@@ -193,20 +197,17 @@ class Api:
             raise Unavailable("Discord is not connected.")
         # The library's own parsers build objects nobody here looks at, and one odd payload in them would end everything.
         client._connection.parsers = _Parsers({kind: partial(hear, kind) for kind in HEARD})
+        # A socket is known from its beginning, so that one that never came to stand is closed as well.
+        client._connection._update_references = partial(setattr, client, "ws")  # type: ignore[method-assign]
         known: dict[str, Any] = {"resume": False, "initial": True}
-        wait = FIRST_WAIT
+        self._wait = FIRST_WAIT
         while True:
             try:
-                gateway = known.pop("gateway", None) or await self._gateway()
-                opening = DiscordWebSocket.from_client(client, gateway=gateway, **known)
-                socket = client.ws = await asyncio.wait_for(opening, 60)
-                while True:
-                    await socket.poll_event()
-                    wait = FIRST_WAIT
+                await self._hold(client, known)
             except ReconnectWebSocket as exc:
                 known = _session(client.ws) if exc.resume else {"resume": False}
                 log.info("chat.discord.reconnecting", extra={"resume": exc.resume})
-                wait = FIRST_WAIT if not exc.resume or wait > FIRST_WAIT else 0.0
+                self._wait = FIRST_WAIT if not exc.resume or self._wait > FIRST_WAIT else 0.0
             except discord.ConnectionClosed as exc:
                 if exc.code in FATAL:
                     what, remedy = FATAL[exc.code]
@@ -215,12 +216,29 @@ class Api:
                 log.warning("chat.discord.closed", extra={"code": exc.code})
             except (aiohttp.ClientError, OSError, TimeoutError, Unavailable) as exc:
                 known = _session(client.ws)
-                log.warning("chat.discord.unreachable", extra={"why": str(exc), "seconds": wait})
+                log.warning("chat.discord.unreachable", extra={"why": str(exc), "seconds": self._wait})
             except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as exc:
                 known = _session(client.ws)
                 log.warning("chat.discord.unreadable_frame", extra={"why": repr(exc)})
-            await self._clock.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - spread, not secret
-            wait = min(LONGEST_WAIT, max(FIRST_WAIT, wait * 2))
+            await self._clock.sleep(self._wait * random.uniform(0.8, 1.2))  # noqa: S311 - spread, not secret
+            self._wait = min(LONGEST_WAIT, max(FIRST_WAIT, self._wait * 2))
+
+    async def _hold(self, client: Client, known: dict[str, Any]) -> None:
+        """Hold one connection until it ends, by whatever is raised; its heartbeat ends with it."""
+        code = RESUMABLE
+        try:
+            gateway = known.pop("gateway", None) or await self._gateway()
+            socket = await asyncio.wait_for(
+                DiscordWebSocket.from_client(client, gateway=gateway, **known), 60
+            )
+            while True:
+                await socket.poll_event()
+                self._wait = FIRST_WAIT
+        except asyncio.CancelledError:
+            code = OVER
+            raise
+        finally:
+            await _hang_up(client.ws, code)
 
     async def _gateway(self) -> yarl.URL:
         told = await self.call("GET", "/gateway/bot")
@@ -232,6 +250,14 @@ class Api:
         if not url.startswith("wss://") and not (self._base != API_URL and url.startswith("ws://")):
             raise Unavailable("Discord named no gateway.")
         return yarl.URL(url)
+
+
+async def _hang_up(socket: DiscordWebSocket | None, code: int) -> None:
+    """Close a socket and end its heartbeat, without waiting long for a far side that may be gone."""
+    if socket is not None:
+        with contextlib.suppress(TimeoutError, OSError, aiohttp.ClientError):
+            async with asyncio.timeout(GOODBYE):
+                await socket.close(code)
 
 
 def _session(socket: DiscordWebSocket | None) -> dict[str, Any]:

@@ -75,7 +75,15 @@ class Hearing:
             try:
                 if isinstance(raw, dict):
                     await self._handle(kind, raw, emit)
-            except (BadInput, Rejected, ValueError, OverflowError) as exc:
+            except (
+                BadInput,
+                Rejected,
+                ValueError,
+                TypeError,
+                KeyError,
+                AttributeError,
+                OverflowError,
+            ) as exc:
                 log.warning("chat.discord.passed_over", extra={"kind": kind, "why": str(exc)})
 
     def serves(self, guild: str) -> bool:

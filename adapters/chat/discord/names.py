@@ -76,7 +76,7 @@ class Me:
 
 def room(raw: Json, guild: str = "") -> Room:
     """Read a channel; `guild` is where it is when the payload does not say. Raises BadInput."""
-    is_thread = raw.get("type") in THREADS
+    is_thread = number(raw, "type") in THREADS
     return Room(
         id=snowflake(raw, "id"),
         guild=some_id(raw, "guild_id") or guild or DIRECT,
