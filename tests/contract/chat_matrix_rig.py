@@ -91,6 +91,8 @@ class MatrixRig:
         self.room = self.bot_mention = ""
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self._failures = 0
+        self._heard: list[str] = []
+        self._stored: set[str] = set()
         self._since = ""
         self._listening: asyncio.Task[None] | None = None
         self.given: dict[str, Any] = {}
@@ -169,7 +171,9 @@ class MatrixRig:
         if self._failures:
             self._failures -= 1
             raise StorageFull("the disk is full")
-        self.events.put_nowait(event)
+        self._heard.append(event.dedup)
+        if event.dedup not in self._stored:
+            self.events.put_nowait(event)
 
     @property
     def token(self) -> str:
@@ -239,6 +243,10 @@ class MatrixRig:
             content["m.relates_to"] = {"rel_type": "m.thread", "event_id": place.root}
         event = await self.says(content, who="ci")
         return Sent(thread=thread or self.thread(event), message=event)
+
+    def note_stored(self) -> None:
+        """Take what was heard so far as stored: should the adapter tell it again, a store would know it."""
+        self._stored = set(self._heard)
 
     async def settled(self) -> None:
         """Wait until it is noted that what was posted last was heard."""
@@ -316,8 +324,8 @@ class MatrixRig:
         await self.open()
 
     async def stranger_posts(self, thread: ThreadKey, message: Message) -> str:
-        await self.settled()
         await self.close()  # a process has room for one crypto store
+        self.note_stored()
         async with self.build(home=self.home / "stranger") as stranger:
             posted = await stranger.post(thread, message, key="stranger")
         await self.open()

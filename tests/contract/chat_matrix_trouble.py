@@ -28,6 +28,7 @@ class MatrixTrouble:
     async def _by_line(self) -> Cuttable:
         if self._line is None:
             await self._rig.settled()
+            self._rig.note_stored()
             self._line = Cuttable(self._rig.synapse.url)
             await self._line.mend()
             self._rig.given |= {"homeserver": self._line.url, "poll": 1.0, "silence": 2.0}
@@ -36,6 +37,7 @@ class MatrixTrouble:
 
     async def away(self) -> None:
         await self._rig.settled()
+        self._rig.note_stored()
         await self._rig.close()
 
     async def back(self) -> None:

@@ -17,7 +17,7 @@ from adapters.chat.matrix.lanes import Lanes
 from adapters.chat.matrix.notebook import Notebook
 from core.errors import StorageFull, Unavailable
 from core.events import Author, Deleted, Edited, Event, Pressed
-from core.ids import Token
+from core.ids import Token, derived
 from core.ports import Clock, Emit
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,8 @@ class Hearing:
     async def _offered(self, room: str, target: str, sign: str) -> tuple[str, str] | None:
         """Return the (token, card) a sign stands for on a card of this account that the notebook does not know.
 
-        It was posted by another device, or before the notebook was lost; what its signs stand for is in the event itself.
+        It was posted by another device, or before the notebook was lost. That it had signs is in the event itself; their tokens are not,
+        since everybody in the room can read it.
         """
         if not signs.is_sign(sign) or self.notebook.posted(target) is not None:
             return None
@@ -136,8 +137,10 @@ class Hearing:
         for each in filter(None, (wire.edition(raw), raw)):
             content = wire.fields(self.client.open(room, each) or {}, "content")
             told = wire.fields(wire.fields(content, "m.new_content") or content, render.OFFER)
-            if token := wire.words(wire.fields(told, "signs"), sign):
-                return token, wire.words(told, "card") or target
+            offered = told.get("signs")
+            if isinstance(offered, list) and sign in offered:
+                # No ask has this token: whoever pressed hears that the card is over.
+                return derived("forgotten", target, sign), wire.words(told, "card") or target
         return None
 
     def _author(self, room: str, user: str, *, bot: bool = False) -> Author:

@@ -24,7 +24,7 @@ LARGEST: Final = 55_000  # bytes of one new event before encryption, whatever ha
 MOST: Final = 6  # messages that one may become
 REST: Final = "… (the whole of it is in the file)"
 KEY: Final = "org.loopbridge.key"
-OFFER: Final = "org.loopbridge.offer"  # what the signs under a message stand for
+OFFER: Final = "org.loopbridge.offer"  # which signs a message offers
 NAME = Callable[[str], str]
 
 

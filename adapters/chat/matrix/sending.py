@@ -182,6 +182,6 @@ def _given(message: Message) -> dict[str, str]:
 
 
 def _offer_of(message: Message, card: str) -> dict[str, Any]:
-    """Return what a message's content says of its signs, for a device whose notebook does not know it."""
+    """Return what a message's content says of its signs, for a device whose notebook does not know it: never their tokens."""
     given = _given(message)
-    return {render.OFFER: {"signs": given, "card": card}} if given else {}
+    return {render.OFFER: {"signs": list(given), "card": card}} if given else {}
