@@ -29,8 +29,10 @@ def enter(box: dict[str, Any], arguments: list[str]) -> NoReturn:
     complaints = os.dup(2)
     try:
         os.umask(0o022)
-        for number in (_signal.SIGPIPE, _signal.SIGXFSZ):  # Python ignores them, and what is ignored stays so
-            _signal.signal(number, _signal.SIG_DFL)
+        for number in range(1, _signal.NSIG):
+            # What is ignored stays so: by Python (SIGPIPE, SIGXFSZ), or by a shell that started the bridge in its background.
+            if _signal.getsignal(number) == _signal.SIG_IGN:
+                _signal.signal(number, _signal.SIG_DFL)
         _tame_stdio(box["user"])
         status = _status(box["status"])  # before staging covers a folder that it may lie in
         places, keep = _places(box["binds"], staged=box["user"] is not None)
