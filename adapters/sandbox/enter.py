@@ -29,6 +29,7 @@ def enter(box: dict[str, Any], arguments: list[str]) -> NoReturn:
     complaints = os.dup(2)
     try:
         os.umask(0o022)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
         for number in range(1, _signal.NSIG):
             # What is ignored stays so: by Python (SIGPIPE, SIGXFSZ), or by a shell that started the bridge in its background.
             if _signal.getsignal(number) == _signal.SIG_IGN:

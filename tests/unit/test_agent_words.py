@@ -88,7 +88,7 @@ def test_text_loses_what_deceives() -> None:
     [
         (401, "success", "API Error: 401 nope", "The model refused the key (401)."),
         (529, "success", "API Error: 529 nope", "The model is overloaded (529)."),
-        (502, "success", "API Error: 502 x", "The model's side failed (502)."),
+        (502, "success", "API Error: 502 x", "The model could not be reached (502)."),
         (400, "success", "API Error: 400 too\x1b[1m odd", "The model refused the request (400): too odd"),
         (400, "success", "API Error: 400 The loop's budget of $2.00 is spent. More", "The loop's budget of $2.00 is spent."),
         (None, "error_max_turns", "Reached", "The agent took more steps than one turn may have."),
