@@ -90,3 +90,7 @@ def repo(name: str) -> str:
 
 def path(repo_name: str, name: str) -> str:
     return f"file:{repo_name}:{name}"
+
+
+def page(layer: str, name: str) -> str:
+    return f"page:{layer}/{name}"

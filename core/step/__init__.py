@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core import events
 from core.desk import Desk, House, Outcome
-from core.step import admission, calls, endings, following, messages, meters, presses, talk, turns
+from core.step import admission, calls, endings, following, layers, messages, meters, presses, talk, turns
 from core.step.draft import Draft
 
 RULES = {
@@ -32,6 +32,7 @@ RULES = {
     events.ModelFailed: meters.model_failed,
     events.AskDue: calls.due,
     events.Pulsed: meters.pulsed,
+    events.LayerMoved: layers.moved,
 }
 
 

@@ -1,0 +1,85 @@
+"""What becomes of a loop's folder and its commits. Owns: Prepared, WorkTaken and their like. Imports: core.events.base. Effects: none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from core.events.base import OfLoop, OfTurn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared(OfLoop):
+    """The loop's folder stands: clone at `base` on `branch`, capsule with `digest`. Counts say what the capsule holds."""
+
+    base: str
+    branch: str
+    digest: str
+    attempt: int
+    messages: tuple[str, ...] = ()  # node keys of what was ingested
+    people: int = 0
+    files: int = 0
+    pages: int = 0
+    loops: int = 0
+    left_out: tuple[str, ...] = ()  # sentences
+    kind: Literal["prepared"] = "prepared"
+
+    @property
+    def dedup(self) -> str:
+        return f"prepared:{self.loop}:{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareFailed(OfLoop):
+    """The loop's folder could not be made."""
+
+    what: str
+    remedy: str
+    attempt: int
+    kind: Literal["prepare_failed"] = "prepare_failed"
+
+    @property
+    def dedup(self) -> str:
+        return f"prepare_failed:{self.loop}:{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitTaken:
+    """A commit that left the box; `files` are (path, added, removed)."""
+
+    sha: str
+    parents: tuple[str, ...]
+    subject: str
+    at: datetime
+    files: tuple[tuple[str, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkTaken(OfTurn):
+    """The turn's commits were judged; unless there are objections they landed at `where`. `dirty` paths hold no commit yet."""
+
+    repo: str
+    branch: str
+    commits: tuple[CommitTaken, ...] = ()
+    dirty: tuple[str, ...] = ()
+    objections: tuple[str, ...] = ()
+    where: str = ""
+    kind: Literal["work_taken"] = "work_taken"
+
+    @property
+    def dedup(self) -> str:
+        return f"taken:{self.turn}:{self.leg}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkStuck(OfTurn):
+    """The turn's commits could not be brought out; they are still in the box."""
+
+    what: str
+    remedy: str
+    kind: Literal["work_stuck"] = "work_stuck"
+
+    @property
+    def dedup(self) -> str:
+        return f"stuck:{self.turn}:{self.leg}"

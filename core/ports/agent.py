@@ -1,0 +1,58 @@
+"""Sessions of the agent. Owns: Leg, Verdict, AgentRunner. Imports: core. Effects: none."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from core.ids import CallId, LoopId, ThreadKey, TurnId
+from core.ports.base import Emit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One uninterrupted stretch of a turn: from a prompt (or a resume) to a result, a parking or an end."""
+
+    loop: LoopId
+    thread: ThreadKey
+    turn: TurnId
+    number: int
+    launcher: Path
+    cwd: str
+    session: str  # a UUID of our own choosing
+    resume: bool
+    prompt: str  # empty when `resume` is to carry on at a deferred call
+    system: str
+    model: str
+    budget_usd: float | None = None
+    park_after: float = 120.0  # seconds a call is held open before the session is parked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of a tool call. `updated_input` is the whole input that is to run, when it was edited."""
+
+    decision: Literal["allow", "deny"]
+    reason: str = ""
+    updated_input: str | None = None  # JSON
+
+
+class AgentRunner(AbstractAsyncContextManager["AgentRunner"], Protocol):
+    """Runs Claude sessions. What happens in them comes out as events through `emit`, each awaited until durable."""
+
+    async def run(self, leg: Leg, emit: Emit) -> None:
+        """Run a leg to its end. Exactly one of TurnResult, TurnParked or TurnBroke is emitted last."""
+
+    async def prewarm(self, leg: Leg) -> None:
+        """Start the session's process before its prompt is ready (best effort)."""
+
+    def answer(self, loop: LoopId, call: CallId, verdict: Verdict) -> bool:
+        """Hand a decision to a call that is held open; False when no live session holds it."""
+
+    async def interrupt(self, loop: LoopId) -> bool:
+        """Ask the running turn to stop; False when none runs."""
+
+    async def close(self, loop: LoopId) -> None:
+        """End the loop's process, if any."""

@@ -1,0 +1,80 @@
+"""Mirrors on the host, clones in boxes. Owns: Git and what it judges. Imports: core. Effects: none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from core.ports.sandbox import Box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit that came out of a box and was judged. `files` are (path, added, removed); binary counts as (path, 0, 0)."""
+
+    sha: str
+    parents: tuple[str, ...]
+    author: str
+    subject: str
+    at: datetime
+    files: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What a pack held: its tip, the new commits (oldest first), and why it may not land (empty when it may)."""
+
+    tip: str
+    commits: tuple[Commit, ...]
+    objections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkTree:
+    """The state of a clone inside a box: its tip, and paths with changes that no commit holds.
+
+    `tips` are the commits its branches point at, each once; none when they are too many to tell.
+    """
+
+    tip: str
+    dirty: tuple[str, ...]
+    tips: tuple[str, ...] = ()
+
+
+class Git(Protocol):
+    """Bare mirrors on the host, clones inside boxes, and the one way from the latter to the former."""
+
+    async def sync(self, repo: str) -> str:
+        """Fetch the repo's mirror from its origin, if it can be reached; return the commit of its default branch.
+
+        Raises BadInput for an unknown name, Unavailable when the mirror is new and the origin cannot be reached.
+        """
+
+    async def resolve(self, repo: str, branch: str) -> str:
+        """Return the commit a branch of the mirror points at. Raises BadInput with the nearest names."""
+
+    def mirror(self, repo: str) -> Path:
+        """Return the folder of the repo's bare mirror on the host."""
+
+    async def clone(self, repo: str, commit: str, branch: str, box: Box) -> None:
+        """Clone the mirror inside `box` (mirror bound at /mirror/<repo>.git) into its cwd, on a new `branch` at `commit`."""
+
+    async def status(self, box: Box) -> WorkTree:
+        """Look at the clone from inside a box without network."""
+
+    async def diff(self, box: Box, base: str) -> str:
+        """Return the diff of the clone against `base`, made inside the box: untrusted text."""
+
+    async def take_in(self, repo: str, branch: str, base: str, box: Box) -> Judged:
+        """Bring `branch`'s new commits out of the box as a pack, index it in quarantine and judge every commit.
+
+        Raises Refused when the pack itself cannot be taken (forged, cut, too large).
+        """
+
+    async def land(self, repo: str, branch: str, judged: Judged) -> str:
+        """Move the mirror's `branch` to the judged tip and push it to the origin; return where it landed, for people.
+
+        Idempotent. Raises Refused when the branch moved elsewhere meanwhile.
+        """
