@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import os
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,17 +13,12 @@ from pathlib import Path
 
 import structlog
 
-from adapters.agent.runner import Sessions
-from adapters.gateway.gateway import Gateway
 from adapters.git.host import GitHost
 from adapters.git.journal import GitJournal
-from adapters.sandbox.bwrap import Bubblewrap
-from adapters.sandbox.host import ServiceUser
 from adapters.store.store import SqlStore
-from bridge import logs, rules, timers, wanted
+from bridge import contexts, edge, logs, rules, timers, wanted
 from bridge.boxes import Boxes
 from bridge.chats import Chats
-from bridge.cli_copy import cli_copy
 from bridge.clock import SystemClock
 from bridge.closing import Closing
 from bridge.delivery import Delivery
@@ -49,7 +43,7 @@ from config.settings import Settings
 from core import effects, events
 from core.desk import House
 from core.policy import Policy
-from core.ports import Clock, Limits
+from core.ports import Clock
 from core.redact import Redactor
 
 log = structlog.get_logger(__name__)
@@ -120,31 +114,9 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
     policy = await asyncio.to_thread(rules.load, home.policy)
     url = settings.database.url.get_secret_value() or home.database_url
     store = await stack.enter_async_context(SqlStore(url, clock=clock))
-    base_url = await _model_url(settings, stack)
-    sandbox = Bubblewrap(user=_service_user(settings), state=home.root)
-    git = GitHost(
-        home=home.root,
-        sandbox=sandbox,
-        origins={name: repo.url for name, repo in settings.repos.items()},
-        clock=clock,
-    )
-    await git.sweep()
-    cli, version = await asyncio.to_thread(cli_copy, home.root)
     wires = _Wires()
-    key = settings.model.api_key.get_secret_value()
-    gateway = await stack.enter_async_context(
-        Gateway(
-            base_url=base_url,
-            key=key or ("rehearsal" if settings.model.rehearsal else ""),
-            auth=settings.model.auth,
-            allow=settings.egress.allow,
-            private_networks=settings.egress.private_networks,
-            owner=sandbox.owner(),
-            report=Reporting(store=store, emit=wires.emit),
-            clock=clock,
-        )
-    )
-    runner = await stack.enter_async_context(_sessions(settings, clock))
+    outer = await edge.build(settings, home, clock, stack, Reporting(store=store, emit=wires.emit))
+    git, gateway, runner, limits = outer.git, outer.gateway, outer.runner, outer.limits
     supervisor = await stack.enter_async_context(Supervisor(clock))
     house, code = await _house(settings, policy, store)
     private = (*configuration.secrets(settings), house.secret)
@@ -156,8 +128,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
         Chats(settings=settings, clock=clock, supervisor=supervisor, builders=builders)
     )
     metrics = Metrics()
-    limits = _limits(settings)
-    boxes = Boxes(sandbox=sandbox, git=git, cli=cli, limits=limits)
+    boxes = Boxes(sandbox=outer.sandbox, git=git, cli=outer.cli, limits=limits)
     guard = MemoryGuard(limits.memory_bytes)
     supervisor.keep("memory", guard.watchdog.run)
     doctrine = await asyncio.to_thread(DOCTRINE.read_text, encoding="utf-8")
@@ -168,20 +139,20 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
     )  # fmt: skip
     works = Works(loops=home.loops, store=store, git=git, boxes=boxes, clock=clock, emit=wires.emit)
     preparing = Preparing(
-        loops=home.loops, store=store, git=git, sandbox=sandbox, gateway=gateway, runner=runner, boxes=boxes, clock=clock, emit=wires.emit,
-        versions=Versions(doctrine=sha256(doctrine), policy=sha256(repr(policy)), cli=version), first_leg=legs.first, fetch=fetch,
+        loops=home.loops, store=store, git=git, sandbox=outer.sandbox, gateway=gateway, runner=runner, boxes=boxes, clock=clock, emit=wires.emit,
+        versions=Versions(doctrine=sha256(doctrine), policy=sha256(repr(policy)), cli=outer.version), first_leg=legs.first, fetch=fetch,
     )  # fmt: skip
     looks = Looks(store=store, works=works, clock=clock, repos=house.repos)
     journal = _journal(settings, store, clock, redactor.text)
     stack.push_async_callback(journal.close)
+    needs = contexts.Needs(
+        settings=settings, home=home, store=store, git=git, boxes=boxes, chats=chats, clock=clock, emit=wires.emit, clean=redactor.text,
+    )  # fmt: skip
+    context = contexts.build(needs)
+    outer.tools.extend(context.tools)
     delivery = Delivery(
-        store=store,
-        chats=chats.connected,
-        clock=clock,
-        answer=looks,
-        supervisor=supervisor,
-        clean=redactor.message,
-    )
+        store=store, chats=chats.connected, clock=clock, answer=looks, supervisor=supervisor, clean=redactor.message,
+    )  # fmt: skip
     relaying = Relaying(store=store, chats=chats.connected, clock=clock, emit=wires.emit)
     performer = Performer(
         store=store,
@@ -194,6 +165,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
             effects.Relay: relaying.relay,
             effects.Follow: relaying.follow,
             effects.ReadThread: Reading(chats=chats.connected, clock=clock, emit=wires.emit),
+            **context.hands,
         },
         emit=wires.emit,
         clock=clock,
@@ -239,40 +211,6 @@ def _journal(settings: Settings, store: SqlStore, clock: Clock, clean: Callable[
         every=settings.journal.every.total_seconds(),
         clean=clean,
     )
-
-
-def _service_user(settings: Settings) -> ServiceUser | None:
-    return ServiceUser.named(settings.sandbox.user) if os.geteuid() == 0 else None
-
-
-def _sessions(settings: Settings, clock: Clock) -> Sessions:
-    agent = settings.agent
-    return Sessions(
-        idle_after=agent.idle_after.total_seconds(), max_idle=agent.max_idle, starts=agent.starts, tools=agent.tools, clock=clock
-    )  # fmt: skip
-
-
-def _limits(settings: Settings) -> Limits:
-    box = settings.sandbox
-    return Limits(
-        processes=box.processes,
-        open_files=box.open_files,
-        file_bytes=box.file,
-        data_bytes=box.process_memory,
-        memory_bytes=box.memory,
-        tmp_bytes=box.tmp,
-    )
-
-
-async def _model_url(settings: Settings, stack: AsyncExitStack) -> str:
-    """Return where the model answers; with a rehearsal script the bridge answers for it itself."""
-    if settings.model.rehearsal is None:
-        return settings.model.base_url
-    from adapters.rehearsal import script, server
-
-    words = await asyncio.to_thread(script.load, settings.home / settings.model.rehearsal)
-    rehearsal = await stack.enter_async_context(server.Rehearsal(words, key="rehearsal"))
-    return rehearsal.base_url
 
 
 async def _house(settings: Settings, policy: Policy, store: SqlStore) -> tuple[House, str]:

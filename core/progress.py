@@ -19,6 +19,11 @@ EDITS = {
     "NotebookEdit": ("Edited", "Editing"),
     "Write": ("Wrote", "Writing"),
 }
+OURS = {
+    "mcp__loop__promote": ("Promoted", "Promoting"),
+    "mcp__loop__remember": ("Remembered a fact", "Remembering a fact"),
+    "mcp__loop__context_search": ("Searched the team's context", "Searching the team's context"),
+}
 QUIET = frozenset({"TodoWrite", "ToolSearch"})
 MARKS: dict[str, Mark] = {
     "asked": "waiting", "allowed": "running", "denied": "failed", "ended": "done", "failed": "failed", "unknown": "failed",
@@ -82,6 +87,9 @@ def _words(call: Call, workdir: str) -> str:
         head = ("Searched for " if over else "Searching for ") + wording.code(
             str(given.get("pattern", "")), 60
         )
+    elif call.tool in OURS:
+        past, present = OURS[call.tool]
+        head = " ".join(part for part in (past if over else present, _layer(given)) if part)
     else:
         head = ("Used " if over else "Using ") + wording.line(call.tool, 60)
     if call.state == "asked":
@@ -94,6 +102,11 @@ def _words(call: Call, workdir: str) -> str:
         if ending
         else ""
     )
+
+
+def _layer(given: dict[str, object]) -> str:
+    layer = given.get("layer")
+    return f"to {wording.line(layer, 20)}" if isinstance(layer, str) else ""
 
 
 def _file(given: dict[str, object], workdir: str) -> str:

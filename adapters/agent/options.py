@@ -1,17 +1,21 @@
-"""A leg as the CLI's arguments. Owns: command, TOOLS, MAX_LINE. Imports: core.ports. Effects: none; the SDK is not imported."""
+"""A leg as the CLI's arguments. Owns: command, TOOLS, OURS, MAX_LINE. Imports: core.ports. Effects: none; the SDK is not imported."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from core.ports import Leg
 
 TOOLS = ("Bash", "Edit", "Glob", "Grep", "NotebookEdit", "Read", "Write")
+OURS = "loop"  # the server of our own tools: the agent calls them mcp__loop__<name>
 MAX_LINE = 8 << 20  # bytes of one message of the CLI; a longer one ends the session
 
 
-def command(leg: Leg, *, resume: bool, tools: Sequence[str], max_turns: int | None) -> list[str]:
-    """Return the launcher and the CLI's arguments. With `resume` the session must exist already.
+def command(
+    leg: Leg, *, resume: bool, tools: Sequence[str], max_turns: int | None, with_ours: bool = False
+) -> list[str]:
+    """Return the launcher and the CLI's arguments. With `resume` the session must exist already, `with_ours` it has our tools too.
 
     Values stand behind `=`, so that none can be taken for a flag of its own.
     """
@@ -30,6 +34,10 @@ def command(leg: Leg, *, resume: bool, tools: Sequence[str], max_turns: int | No
         "permission-prompt-tool": "stdio",
         # The loop's own composed configuration; never the repository's, whose files anybody may have written.
         "setting-sources": "user",
+        # Spoken over the same pipes as everything else: the box needs no way out for it.
+        "mcp-config": json.dumps({"mcpServers": {OURS: {"type": "sdk", "name": OURS}}})
+        if with_ours
+        else None,
         "strict-mcp-config": None,
     }
     bare = {"verbose", "strict-mcp-config"}

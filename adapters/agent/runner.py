@@ -19,7 +19,7 @@ from adapters.agent.options import TOOLS
 from adapters.agent.places import Places
 from core.events import TurnParked, TurnResult
 from core.ids import CallId, LoopId
-from core.ports import Clock, Emit, Leg, Verdict
+from core.ports import Clock, Emit, Leg, ToolHand, Verdict
 
 if TYPE_CHECKING:
     from adapters.agent.session import Session, Stretch
@@ -35,7 +35,8 @@ class Sessions:
 
     `idle_after` is how many seconds a process stays after a result, `max_idle` how many may idle, `starts` how many may start
     at once. `stop_after` seconds after an interrupt a process that did not stop is ended; one that says nothing for `silence`
-    seconds while no call waits is given up. `max_turns` bounds the model requests of one prompt.
+    seconds while no call waits is given up. `max_turns` bounds the model requests of one prompt. `hands` carry out our own tools; a
+    list that is filled later counts from the next session on.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Sessions:
         max_idle: int = 3,
         starts: int = 2,
         tools: Sequence[str] = TOOLS,
+        hands: Sequence[ToolHand] = (),
         max_turns: int | None = None,
         stop_after: float = 5.0,
         silence: float = 3600.0 + 600.0,
@@ -55,6 +57,7 @@ class Sessions:
         self._max_idle = max_idle
         self._places = Places(starts)
         self._tools = tuple(tools)
+        self._hands = hands
         self._max_turns = max_turns
         self._stop_after = stop_after
         self._silence = silence
@@ -201,7 +204,9 @@ class Sessions:
             if self._shut or (stretch is not None and stretch.stopped):
                 raise Gone("The bridge is closing." if self._shut else "The turn was stopped.")
             side = await _sdk_side()
-            session: Session = side.Session(leg, resume=resume, tools=self._tools, max_turns=self._max_turns)
+            session: Session = side.Session(
+                leg, resume=resume, offered=self._tools, max_turns=self._max_turns, hands=tuple(self._hands)
+            )
             if stretch is not None:
                 session.take(stretch)
             self._live[leg.loop] = session

@@ -14,11 +14,11 @@ from typing import Any
 
 import claude_agent_sdk as sdk
 
-from adapters.agent import errors, faults, options, plain
+from adapters.agent import errors, faults, options, plain, tools
 from adapters.agent.permission import HOOK, Callbacks, Docket
 from adapters.agent.translate import End, Reader
 from adapters.agent.transport import Pipes
-from core.ports import Clock, Emit, Leg
+from core.ports import Clock, Emit, Leg, ToolHand
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,15 @@ class Stretch:
 class Session:
     """A CLI process and the client that speaks with it."""
 
-    def __init__(self, leg: Leg, *, resume: bool, tools: Sequence[str], max_turns: int | None) -> None:
+    def __init__(
+        self,
+        leg: Leg,
+        *,
+        resume: bool,
+        offered: Sequence[str],
+        max_turns: int | None,
+        hands: Sequence[ToolHand] = (),
+    ) -> None:
         self.leg = leg  # the one it was started for
         self.used = resume  # a result was seen in it: it can be resumed
         self.stretch: Stretch | None = None
@@ -65,7 +73,7 @@ class Session:
         self._closing = False
         self._leaving = False
         self._pipes = Pipes(
-            options.command(leg, resume=resume, tools=tools, max_turns=max_turns),
+            options.command(leg, resume=resume, tools=offered, max_turns=max_turns, with_ours=bool(hands)),
             cwd=leg.launcher.parent,
             max_line=options.MAX_LINE,
         )
@@ -73,7 +81,10 @@ class Session:
         matcher = sdk.HookMatcher(hooks=[calls.before_tool], timeout=HOOK_TIMEOUT, on_failure="block")
         self._client = sdk.ClaudeSDKClient(
             sdk.ClaudeAgentOptions(
-                hooks={HOOK: [matcher]}, can_use_tool=calls.can_use_tool, verbatim_prompts=True
+                hooks={HOOK: [matcher]},
+                can_use_tool=calls.can_use_tool,
+                verbatim_prompts=True,
+                mcp_servers=tools.servers(hands, lambda: self.stretch.leg if self.stretch else None),
             ),
             transport=self._pipes,
         )

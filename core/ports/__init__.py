@@ -6,7 +6,7 @@ will not, `Damaged` when stored state cannot be read.
 
 from __future__ import annotations
 
-from core.ports.agent import AgentRunner, Leg, Verdict
+from core.ports.agent import AgentRunner, Leg, ToolAnswer, ToolHand, ToolSpec, ToolUse, Verdict
 from core.ports.base import Clock, Emit, Finding
 from core.ports.chat import ChatAdapter, History
 from core.ports.gateway import EgressRefused, Gateway, GatewayReport, Metered, ModelRefused
@@ -43,6 +43,10 @@ __all__ = [
     "ModelRefused",
     "Sandbox",
     "Store",
+    "ToolAnswer",
+    "ToolHand",
+    "ToolSpec",
+    "ToolUse",
     "Verdict",
     "Walk",
     "WorkTree",

@@ -1,11 +1,12 @@
-"""Sessions of the agent. Owns: Leg, Verdict, AgentRunner. Imports: core. Effects: none."""
+"""Sessions of the agent, and the tools we give it. Owns: Leg, Verdict, AgentRunner, ToolHand. Imports: core. Effects: none."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from core.ids import CallId, LoopId, ThreadKey, TurnId
 from core.ports.base import Emit
@@ -56,3 +57,43 @@ class AgentRunner(AbstractAsyncContextManager["AgentRunner"], Protocol):
 
     async def close(self, loop: LoopId) -> None:
         """End the loop's process, if any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """A tool of ours as the agent sees it; `schema` is the JSON Schema of its input."""
+
+    name: str  # [a-z_]; the agent calls it mcp__loop__<name>
+    description: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolUse:
+    """A call of one of our tools. `input` fits the schema and is hostile all the same; whose call it is the session says, never the input."""
+
+    loop: LoopId
+    thread: ThreadKey
+    turn: TurnId
+    leg: int
+    name: str
+    input: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolAnswer:
+    """What the agent reads; with `failed` it reads it as an error."""
+
+    text: str
+    failed: bool = False
+
+
+class ToolHand(Protocol):
+    """Carries out one tool of ours. A crash can cut a call and the agent can repeat it: doing it twice must be harmless."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """Return how the tool is offered."""
+
+    async def __call__(self, use: ToolUse) -> ToolAnswer:
+        """Do it. Raises LoopbridgeError when it cannot be done: the agent is told the error and its remedy."""

@@ -1,0 +1,48 @@
+"""What context adds to the bridge. Owns: Contexts, build. Imports: adapters, core, bridge. Effects: none but building.
+
+The composition root is one list already: layers, memory, search, schedules and whatever else belongs to context is put together here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from adapters.git.host import GitHost
+from adapters.store.store import SqlStore
+from bridge.boxes import Boxes
+from bridge.chats import Chats
+from bridge.home import Home
+from bridge.perform import Hand
+from config.settings import Settings
+from core import effects
+from core.ports import Clock, Emit, ToolHand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What the parts of context are built from."""
+
+    settings: Settings
+    home: Home
+    store: SqlStore
+    git: GitHost
+    boxes: Boxes
+    chats: Chats
+    clock: Clock
+    emit: Emit
+    clean: Callable[[str], str]  # takes secrets out of a text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contexts:
+    """Tools for the agent, and hands for effects."""
+
+    tools: tuple[ToolHand, ...] = ()
+    hands: Mapping[type[effects.Doing], Hand] = field(default_factory=dict)
+
+
+def build(needs: Needs) -> Contexts:
+    """Put together what context needs."""
+    del needs
+    return Contexts()
