@@ -206,7 +206,8 @@ def _origin(home: Home, name: str) -> Step:
     if not there:
         draft = path.with_name(f"{path.name}.new")
         shutil.rmtree(draft, ignore_errors=True)
-        _git("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(draft))
+        # Boxes run as another user, who has to read what the host wrote whatever its umask is.
+        _git("init", "--quiet", "--bare", "--template=", "--shared=0644", "--initial-branch=main", str(draft))
         _git(
             f"--git-dir={draft}",
             "fast-import",

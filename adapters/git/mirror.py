@@ -32,8 +32,8 @@ _DEFAULT = re.compile(r"^ref: refs/heads/(.+)\tHEAD$", re.MULTILINE)
 
 
 @dataclass(slots=True)
-class _Turn:
-    """Whose turn it is at one mirror. `begun` and `tip` let those who waited for a sync share its outcome."""
+class Turn:
+    """Whose turn it is at one repository. `begun` and `tip` let those who waited for a sync share its outcome."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     begun: int = 0
@@ -55,7 +55,7 @@ class Mirrors:
         self._git = git
         self._root = root
         self._origins = {names.repo(name): names.origin(name, url) for name, url in origins.items()}
-        self._turns = {name: _Turn() for name in origins}
+        self._turns = {name: Turn() for name in origins}
 
     def path(self, repo: str) -> Path:
         """Return the mirror's folder. Raises BadInput for an unknown name."""

@@ -97,6 +97,11 @@ def clean(text: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def author(name: str) -> str:
+    """Return a person's name as a commit can carry it; "somebody" when nothing is left."""
+    return clean(re.sub(r"[<>]", "", name), 80).strip(" .,:;\"'") or "somebody"
+
+
 def clean_lines(text: str) -> str:
     """Return foreign text with its lines and tabs kept and every other unseen character made visible as “?”."""
     return "\n".join(_UNSEEN.sub("?", line.replace("\t", "    ")) for line in text.split("\n"))

@@ -9,17 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import shutil
 from pathlib import Path
 
-from adapters.git import mirror, names, quarantine, safe
+from adapters.git import mirror, names, pushing, quarantine, safe
 from core import errors, ports
 
 log = logging.getLogger(__name__)
 
-_PUSH = safe.Bounds(seconds=300.0, memory=8 << 30)
-_REJECTED = re.compile(r"^!\t\S+\t(.+)$", re.MULTILINE)
 _LAST = {".idx": 1}  # git takes a pack for complete once its index is there
 
 
@@ -48,11 +45,11 @@ class Promotion:
             )
         async with self._mirrors.held(repo) as path:
             await asyncio.to_thread(
-                _move, self._quarantine.objects(repo, judged.tip), path / "objects" / "pack"
+                move, self._quarantine.objects(repo, judged.tip), path / "objects" / "pack"
             )
             await self._update(path, branch, judged.tip)
             await self._push(repo, path, branch, judged.tip)
-            await asyncio.to_thread(_remove, self._quarantine.objects(repo, judged.tip))
+            await asyncio.to_thread(remove, self._quarantine.objects(repo, judged.tip))
         log.info("git.landed", extra={"repo": repo, "branch": branch, "tip": judged.tip})
         return f"origin, branch {branch}"
 
@@ -79,34 +76,23 @@ class Promotion:
             )
 
     async def _push(self, repo: str, path: Path, branch: str, tip: str) -> None:
-        done = await self._git.run(
-            path,
-            *("push", "--porcelain", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"),
-            "--end-of-options",
-            self._mirrors.origin(repo),
-            f"{tip}:refs/heads/{branch}",
-            remote=True,
-            bounds=_PUSH,
-        )
-        if done.code == 0:
+        done = await pushing.push(self._git, path, self._mirrors.origin(repo), f"{tip}:refs/heads/{branch}")
+        if done.state == "ok":
             return
-        said = _REJECTED.search(done.out.decode("utf-8", "replace"))
-        words = names.clean(names.redact(_remote_words(done.err)), 300)
-        if said is None:
+        if done.state == "unreachable":
             raise errors.Unavailable(
-                f"The origin of “{repo}” can't be pushed to: {words}",
+                f"The origin of “{repo}” can't be pushed to: {done.words}",
                 remedy="Check its address and the bridge's access to it, then try again; the work is kept in the mirror.",
             )
-        reason = names.clean(said[1], 120)
-        if "non-fast-forward" in reason or "fetch first" in reason or "already exists" in reason:
+        if done.state == "overtaken":
             raise _moved(branch)
         raise errors.Refused(
-            f"The origin refused branch {branch}: {reason}{f' ({words})' if words else ''}",
+            f"The origin refused branch {branch}: {done.reason}{f' ({done.words})' if done.words else ''}",
             remedy="The work is kept in the mirror; mend what the origin asks for, then promote again.",
         )
 
 
-def _move(objects: Path, into: Path) -> None:
+def move(objects: Path, into: Path) -> None:
     """Move the packs in, indexes last, and make that durable."""
     packs = sorted((objects / "pack").glob("pack-*"), key=lambda path: _LAST.get(path.suffix, 0))
     if not packs:
@@ -121,15 +107,8 @@ def _move(objects: Path, into: Path) -> None:
         os.close(folder)
 
 
-def _remove(objects: Path) -> None:
+def remove(objects: Path) -> None:
     shutil.rmtree(objects, ignore_errors=True)
-
-
-def _remote_words(err: str) -> str:
-    """Return what the far side said itself, or else what git said of it."""
-    lines = err.splitlines()
-    remote = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
-    return " ".join(remote or [line for line in lines if line.startswith(("fatal:", "error:"))] or lines)
 
 
 def _moved(branch: str) -> errors.Refused:

@@ -1,4 +1,4 @@
-"""The files of a bare repository's newest commit. Owns: Tree, File. Imports: core. Effects: reads and commits, without a worktree.
+"""The files of a bare repository's commits. Owns: Tree, File. Imports: core. Effects: reads and commits, without a worktree.
 
 What is written goes from memory into a commit by `fast-import`, whose last act is to move the branch.
 """
@@ -17,6 +17,7 @@ GROUP = 8 << 20
 DURABLE = ("-c", "core.fsync=committed,reference")
 SLOW = safe.Bounds(seconds=600.0, output=64 << 20, memory=8 << 30)
 AUTHOR = "Loopbridge <loopbridge@localhost>"
+LINK = "120000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Tree:
     Every method raises Damaged when the repository cannot be read, StorageFull, and Unavailable when git is missing or too slow.
     """
 
+    what = (
+        "journal"  # what stands in the repository, and what becomes of it when it cannot be used, in errors
+    )
+    kept = "What is to be journalled stays in the database."
+
     def __init__(self, path: Path, git: safe.SafeGit, *, clock: ports.Clock) -> None:
         self._path = path
         self._git = git
@@ -50,15 +56,19 @@ class Tree:
         if group:
             yield await self._read(group)
 
-    async def _listed(self, *paths: str, deep: bool = False) -> list[File]:
-        if not paths:
-            return []
-        words = ("ls-tree", "-z", "-l", *(("-r",) if deep else ()), BRANCH, "--", *paths)
+    async def _listed(self, *paths: str, deep: bool = False, at: str = BRANCH) -> list[File]:
+        return (
+            await self._files("ls-tree", "-z", "-l", *(("-r",) if deep else ()), at, "--", *paths)
+            if paths
+            else []
+        )
+
+    async def _files(self, *words: str) -> list[File]:
         rows = (row.partition("\t") for row in (await self._ask(*words)).split("\0") if row)
         found = []
         for head, _, path in rows:
-            _mode, kind, sha, size = head.split()
-            if kind == "blob":
+            mode, kind, sha, size = head.split()
+            if kind == "blob" and mode != LINK:
                 found.append(File(path, sha, int(size)))
         return found
 
@@ -90,14 +100,31 @@ class Tree:
 
     async def _commit(self, subject: str, files: Mapping[str, str], gone: Sequence[str] = ()) -> None:
         parent = await self._ask("rev-parse", "--verify", BRANCH)
+        await self.commit(subject, files, gone, parent=parent)
+
+    async def commit(
+        self,
+        subject: str,
+        files: Mapping[str, str],
+        gone: Sequence[str] = (),
+        *,
+        parent: str,
+        ref: str = BRANCH,
+        author: str = AUTHOR,
+    ) -> None:
+        """Commit texts of files, and files gone, upon `parent` (empty: as a first commit), and have `ref` point at that."""
+        when = f"{int(self._clock.now().timestamp())} +0000"
         parts = [
-            f"commit {BRANCH}\ncommitter {AUTHOR} {int(self._clock.now().timestamp())} +0000\n".encode(),
-            _data(subject.encode()),
-            f"from {parent}\n".encode(),
-            *(f"D {path}\n".encode() for path in gone),
+            f"commit {ref}\nauthor {author} {when}\ncommitter {AUTHOR} {when}\n".encode(),
+            _data(subject.encode("utf-8", "replace")),
+            f"from {parent}\n".encode() if parent else b"",
+            *(f"D {_quoted(path)}\n".encode() for path in gone),
         ]
         for path, text in files.items():
-            parts += [f"M 100644 inline {path}\n".encode(), _data(text.encode("utf-8", "replace"))]
+            parts += [
+                f"M 100644 inline {_quoted(path)}\n".encode(),
+                _data(text.encode("utf-8", "replace")),
+            ]
         parts.append(b"done\n")
         done = await self._git.run(
             self._path,
@@ -106,6 +133,7 @@ class Tree:
             "--quiet",
             "--done",
             "--date-format=raw",
+            *(("--force",) if ref != BRANCH else ()),
             stdin=b"".join(parts),
             bounds=SLOW,
         )
@@ -120,9 +148,14 @@ class Tree:
 
     def _damaged(self, what: str) -> errors.Damaged:
         return errors.Damaged(
-            f"The journal {self._path} can't be used: {what}. What is to be journalled stays in the database.",
+            f"The {self.what} {self._path} can't be used: {what}. {self.kept}",
             remedy=f"Look at it with git --git-dir={self._path} fsck; if it is beyond mending, put a copy in its place.",
         )
+
+
+def _quoted(path: str) -> str:
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _data(content: bytes) -> bytes:

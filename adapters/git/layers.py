@@ -1,0 +1,148 @@
+"""The port `Layers`, put together. Owns: GitLayers. Imports: core. Effects: `<home>/context/*.git`, `<home>/personal/*.git`, their remotes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+from adapters.git import host, judge, leftovers, names, safe, workspace
+from adapters.git.layer import Layer, Overtaken
+from core import errors, ids, layers, ports
+
+TRIES = 8  # pushes that may be overtaken before somebody hears of it
+TEXT_BYTES = 1 << 20  # what is larger is no page
+_WELCOME = "What one member keeps for themselves. Nobody else's loops see it.\n"
+
+
+async def _nobody(name: str) -> None:
+    """Hear of a move, and do nothing."""
+
+
+class GitLayers:
+    """The team's layers below `<home>/context`, the members' below `<home>/personal`.
+
+    `remotes` are addresses by `knowledge`, `notes` and `personal`, the last one with `{member}` in it; a missing or empty one means
+    that the repository in the home is the origin. `moved` is called with a layer's name after its `main` moved.
+    """
+
+    def __init__(
+        self,
+        *,
+        home: Path,
+        sandbox: ports.Sandbox,
+        clock: ports.Clock,
+        remotes: Mapping[str, str] | None = None,
+        grants: Mapping[str, str] | None = None,
+        moved: Callable[[str], Awaitable[None]] = _nobody,
+    ) -> None:
+        self._home = home
+        self._clock = clock
+        self._remotes = dict(remotes or {})
+        self._git = safe.SafeGit(globals_at=home / "repos" / "host.gitconfig", grants=grants)
+        self._workspace = workspace.Workspace(sandbox, author=host.AUTHOR)
+        self._known: dict[str, Layer] = {}
+        self._moved = moved
+
+    async def sweep(self) -> None:
+        """Clear what a crash left. To be called once, before anything else, by the home's one owner."""
+        await asyncio.to_thread(self._sweep)
+
+    async def sync(self, layer: str, *, fetch: bool = True) -> str:
+        """Return the commit of `main`, brought up to the remote first when it can be reached and `fetch` is set.
+
+        Raises BadInput for a name that is none, Refused when what is here and the remote cannot be brought together.
+        """
+        one = await self._one(layer)
+        if not fetch:
+            return await one.tip()
+        asked = one.turn.begun
+        async with one.turn.lock:
+            if one.turn.begun > asked and one.turn.tip:
+                return one.turn.tip
+            one.turn.begun, one.turn.tip = one.turn.begun + 1, ""
+            before = await one.tip()
+            one.turn.tip = after = await one.follow()
+        if after != before:
+            await self._moved(layer)
+        return after
+
+    def mirror(self, layer: str) -> Path:
+        """Return the folder of the layer's bare repository on the host."""
+        return self._at(layer).path
+
+    async def texts(self, layer: str, folder: str = "") -> Mapping[str, str]:
+        """Return the text files of `main` below a folder, path → text; what is too large or no text is left out."""
+        one = await self._one(layer)
+        return await one.pages(folder, most=TEXT_BYTES)
+
+    async def write(
+        self, layer: str, subject: str, files: Mapping[str, str], *, gone: Sequence[str] = (), by: str
+    ) -> str:
+        """Commit files of the host's own making onto `main` in the name of `by`, push, and return the commit.
+
+        The same files again make no second commit. Raises BadInput for a path that cannot be one, Unavailable when the remote
+        cannot be reached or others were faster eight times: nothing is written then.
+        """
+        for path in (*files, *gone):
+            if why := judge.against(_as_change(path), judge.Rules()):
+                raise errors.BadInput(f"The page {why}.")
+        one = await self._one(layer)
+        author = person(by)
+        for _ in range(TRIES):
+            try:
+                async with one.turn.lock:
+                    before = await one.follow(needed=True)
+                    new = await one.drafted(subject, files, gone, upon=before, author=author)
+                    if new != before:
+                        await one.advance(new, before)
+            except Overtaken:
+                continue
+            await self._moved(layer)
+            return new
+        raise Overtaken(f"Others keep being faster on {layer}.", remedy="Try again in a minute.")
+
+    async def clone(self, layer: str, commit: str, branch: str, box: ports.Box) -> None:
+        """Clone the layer inside `box` into its cwd, on a new `branch` at `commit`; a finished clone is left alone."""
+        await self._workspace.clone(inside(layer), self.mirror(layer), commit, branch, box)
+
+    async def _one(self, name: str) -> Layer:
+        one = self._at(name)
+        await one.make()
+        return one
+
+    def _at(self, name: str) -> Layer:
+        if name not in self._known:
+            member = layers.owner(name)
+            if name not in layers.TEAM and not member:
+                raise errors.BadInput(f"There is no layer called “{names.clean(name, 60)}”.")
+            remote = self._remotes.get(layers.folder(name), "")
+            if member:
+                path = self._home / "personal" / f"{names.repo(member)}.git"
+                remote = remote.replace("{member}", names.repo(member))
+            else:
+                path = self._home / "context" / f"{name}.git"
+            self._known[name] = Layer(
+                name, path, self._git, clock=self._clock, remote=remote, welcome=_WELCOME
+            )
+        return self._known[name]
+
+    def _sweep(self) -> None:
+        for place in (self._home / "context", self._home / "personal"):
+            leftovers.sweep(place, place / "none", before=0.0)
+
+
+def inside(layer: str) -> str:
+    """Return the name under which boxes see a layer's repository, `/mirror/<name>.git`; no code repository can have it."""
+    return f"context/{layers.folder(layer)}"
+
+
+def person(name: str) -> str:
+    """Return a person's name as git writes an author."""
+    return f"{names.author(name)} <{ids.slug(name)}@loopbridge.invalid>"
+
+
+def _as_change(path: str) -> judge.Change:
+    return judge.Change(
+        path=path.encode(), old_mode=judge.GONE, mode="100644", old_blob=names.ZERO, blob=names.ZERO
+    )
