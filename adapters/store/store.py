@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
@@ -14,12 +14,13 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from adapters.store import claim, codec, faults, journal, opening, reads, walks, writes
+from adapters.store import claim, codec, faults, finding, journal, opening, reads, walks, writes
 from adapters.store.hand import Hand
 from adapters.store.ledger import Ledger
 from adapters.store.worker import Worker
 from core import errors, graph, ids, ports
 from core.asks import Ask
+from core.audience import Sight
 from core.desk import Desk, Outcome
 from core.events import Event
 from core.loop import Loop
@@ -175,9 +176,22 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
     async def walk(self, start: str, *, depth: int, limit: int = 500) -> ports.Walk:
         return await self._reader.do(partial(walks.walk, start, depth, limit))
 
-    async def search(self, words: str, *, audience: str, limit: int = 20) -> Sequence[graph.Node]:
-        """Return the nodes of an audience (or of the bridge itself) that hold all the words, the best match first."""
-        return await self._reader.do(partial(walks.full_text, words, audience, limit))
+    async def search(
+        self, words: str, *, sight: Sight, kinds: Sequence[str] = (), limit: int = 20
+    ) -> Sequence[graph.Node]:
+        return await self._reader.do(partial(finding.by_words, words, sight, tuple(kinds), limit))
+
+    async def linked(self, links: Sequence[str]) -> Mapping[str, graph.Node]:
+        return await self._reader.do(partial(finding.linked, tuple(links)))
+
+    async def onto(self, key: str, kind: graph.EdgeKind, *, limit: int = 100) -> Sequence[graph.Node]:
+        return await self._reader.do(partial(finding.onto, key, kind, limit))
+
+    async def out_of(self, key: str, kind: graph.EdgeKind, *, limit: int = 100) -> Sequence[graph.Node]:
+        return await self._reader.do(partial(finding.out_of, key, kind, limit))
+
+    async def distilled(self, sources: Sequence[str], *, limit: int = 100) -> Sequence[graph.Node]:
+        return await self._reader.do(partial(finding.distilled, tuple(sources), limit))
 
     async def digest(self) -> str:
         """Return the SHA-256 (hex) of the whole graph, the same for the same nodes and edges."""

@@ -13,7 +13,7 @@ from adapters.store import search
 
 def _virtual(statement: str) -> sa.schema.ExecutableDDLElement:
     """Return DDL that only SQLite is given."""
-    made: sa.schema.DDL = sa.DDL(statement)  # type: ignore[no-untyped-call]
+    made: sa.schema.DDL = sa.DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
     return made.execute_if(dialect="sqlite")
 
 

@@ -1,4 +1,4 @@
-"""What is read of the graph. Owns: nodes, thread messages, walks, full text, the digest. Imports: core.graph, adapters.store. Effects: through the Hand."""
+"""What is read of the graph. Owns: nodes, thread messages, walks, the digest. Imports: core.graph, adapters.store. Effects: through the Hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from adapters.store import codec, search
+from adapters.store import codec
 from adapters.store.codec import instant
 from adapters.store.hand import Hand
 from core import graph, ids, ports
@@ -103,14 +103,6 @@ def _around(identifier: int, limit: int, hand: Hand) -> Iterable[Any]:
     for statement in (OUT, BACK):
         if limit > 0:
             yield from hand.rows(f"{statement} LIMIT :limit", id=identifier, limit=limit)
-
-
-def full_text(words: str, audience: str, limit: int, hand: Hand) -> Sequence[graph.Node]:
-    """Return the nodes that an audience may see and that hold all the words, the best first."""
-    wanted = search.query(words)
-    if not wanted:
-        return ()
-    return [node(row) for row in hand.rows(search.FIND, words=wanted, audience=audience, limit=limit)]
 
 
 def digest(hand: Hand) -> str:

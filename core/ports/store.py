@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from core.asks import Ask
+from core.audience import Sight
 from core.desk import Desk, Outcome
 from core.effects import Effect
 from core.events import Event
-from core.graph import Edge, Node
+from core.graph import Edge, EdgeKind, Node
 from core.ids import CardKey, LoopId, ThreadKey
 from core.loop import Loop
 from core.people import People
@@ -102,6 +103,26 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
 
     async def walk(self, start: str, *, depth: int, limit: int = 500) -> Walk:
         """Return what is reached from a node by edges in either direction, breadth first."""
+
+    async def search(
+        self, words: str, *, sight: Sight, kinds: Sequence[str] = (), limit: int = 20
+    ) -> Sequence[Node]:
+        """Return nodes that `sight` sees and that hold the words, the best first: newest matches, rare words before common ones.
+
+        `kinds` are those of nodes, or "mark" for decisions that people marked. The last word may be the beginning of one.
+        """
+
+    async def linked(self, links: Sequence[str]) -> Mapping[str, Node]:
+        """Return the messages that permalinks lead to, by link."""
+
+    async def onto(self, key: str, kind: EdgeKind, *, limit: int = 100) -> Sequence[Node]:
+        """Return what has an edge of this kind to a node, the newest first."""
+
+    async def out_of(self, key: str, kind: EdgeKind, *, limit: int = 100) -> Sequence[Node]:
+        """Return what a node has an edge of this kind to, the newest first."""
+
+    async def distilled(self, sources: Sequence[str], *, limit: int = 100) -> Sequence[Node]:
+        """Return what was distilled from any of these nodes, each once."""
 
     async def spent(self, *, loop: LoopId | None = None, since: datetime | None = None) -> tuple[float, int]:
         """Return dollars and tokens spent."""

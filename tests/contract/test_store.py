@@ -9,7 +9,7 @@ import pytest
 
 from adapters.store.store import SqlStore
 from core.ports import Store
-from core.testing import store_contract, store_graph_contract
+from core.testing import store_contract, store_finding_contract, store_graph_contract
 from core.testing.fakes import FakeClock
 
 
@@ -25,7 +25,9 @@ class SqliteRig:
 
 
 @pytest.mark.parametrize(
-    "check", [*store_contract.CHECKS, *store_graph_contract.CHECKS], ids=lambda check: check.__name__
+    "check",
+    [*store_contract.CHECKS, *store_graph_contract.CHECKS, *store_finding_contract.CHECKS],
+    ids=lambda check: check.__name__,
 )
 async def test_sqlite(check: store_contract.Check, home: Path) -> None:
     await check(SqliteRig(home))

@@ -17,6 +17,7 @@ import pytest
 from adapters.store.store import SqlStore
 from core import errors, graph
 from core.asks import Ask
+from core.audience import Sight
 from core.desk import Outcome
 from core.events import Posted
 from core.ids import CardKey
@@ -250,7 +251,7 @@ async def _use(path: Path) -> None:
         await store.thread_messages(store_rig.LANE, limit=500)
         await store.find_nodes(kind="message", prefix="message:", limit=500)
         await store.walk(graph.thread(store_rig.LANE), depth=2)
-        await store.search("words", audience=store_rig.LANE)
+        await store.search("words", sight=Sight(thread=store_rig.LANE))
         await store.digest()
         await store.spent()
         await store.kept("k")

@@ -13,6 +13,7 @@ from adapters.store import opening
 from bridge import rebuilding
 from bridge.forgetting import Forgetter
 from core import errors, events
+from core.audience import Sight
 from core.ids import IdentityKey
 from core.redact import Redactor
 from tests.unit.journal_rig import Rig, Telling, a_long_story, lane
@@ -82,7 +83,7 @@ async def test_a_person(rig: Rig) -> None:
         await forgetter(rig, telling).forget(plan)
         graph = await telling.store.digest()
         assert graph != before
-        assert await telling.store.search("adasword", audience=lane(1)) == []
+        assert await telling.store.search("adasword", sight=Sight(thread=lane(1))) == []
         people = await telling.store.people()
         assert people.of(IdentityKey("local:home/ada")) is None
         assert len(people.members) == 2

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapters.store import facts, opening, reads, search, walks, writes
+from adapters.store import facts, finding, opening, reads, search, walks, writes
 
 QUESTIONS = {
     name: statement
-    for module in (reads, walks, facts, writes)
+    for module in (reads, walks, facts, writes, finding)
     for name, statement in vars(module).items()
     if isinstance(statement, str) and statement.startswith(("SELECT", "UPDATE"))
 }
@@ -32,7 +32,7 @@ def plan(connection: sqlite3.Connection, statement: str) -> list[str]:
     names = dict.fromkeys(
         ("id", "key", "prefix", "past", "kind", "limit", "thread", "seq", "loop", "now", "since", "session", "card",
          "state", "result", "until", "why", "thread", "words", "audience", "at", "text", "props", "status", "live",
-         "driver", "updated_at", "body", "keys"), 1,
+         "driver", "updated_at", "body", "keys", "link"), 1,
     )  # fmt: skip
     return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", names)]
 
@@ -59,6 +59,8 @@ def test_no_question_reads_a_whole_table(connection: sqlite3.Connection, name: s
         ("LOOPS", "loop_updated"),
         ("LIVE_LOOPS", "loop_live"),
         ("BACK", "edge_back"),
+        ("ONTO", "edge_back"),
+        ("LINKED", "node_link"),
     ],
 )
 def test_a_question_uses_its_index_and_sorts_nothing(

@@ -10,7 +10,8 @@ import pytest
 
 from adapters.store import claim, codec, faults
 from adapters.store.store import SqlStore
-from core import errors, graph
+from core import errors, graph, ids
+from core.audience import Sight
 from core.desk import Outcome
 from core.testing import store_rig
 from core.testing.fakes import FakeClock
@@ -25,14 +26,14 @@ async def test_words_are_found_where_they_may_be_seen(home: Path) -> None:
         for number, (text, lane) in enumerate(
             [
                 ("retry the Flaky tests", store_rig.LANE),
-                ("flaky", store_rig.OTHER_LANE),
+                ("flaky test", ids.thread_key("local", "home", "secret", "2")),
                 ("calm", store_rig.LANE),
             ]
         ):
             await store_rig.settled(store, number, Outcome(facts=store_rig.heard(number, text, lane=lane)))
-        found = await store.search("flaky te", audience=store_rig.LANE)
+        found = await store.search("flaky te", sight=Sight(thread=store_rig.LANE))
         assert [node.text for node in found] == ["retry the Flaky tests"]
-        assert await store.search('"*(', audience=store_rig.LANE) == ()
+        assert await store.search('"*(', sight=Sight(thread=store_rig.LANE)) == ()
         gone = graph.Node(
             key=found[0].key,
             kind="message",
@@ -41,7 +42,7 @@ async def test_words_are_found_where_they_may_be_seen(home: Path) -> None:
             props={"deleted": "now"},
         )
         await store_rig.settled(store, 7, Outcome(facts=(gone,)))
-        assert await store.search("flaky", audience=store_rig.LANE) == []
+        assert await store.search("flaky", sight=Sight(thread=store_rig.LANE)) == []
     with sqlite3.connect(home / "b.db") as connection:
         connection.execute("INSERT INTO node_text(node_text) VALUES ('integrity-check')")
     connection.close()

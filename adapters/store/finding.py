@@ -1,0 +1,108 @@
+"""Finding nodes: by words, by the links people wrote, by what hangs on a thread. Owns: the capsule's questions. Imports: core, adapters.store. Effects: through the Hand.
+
+Each question looks at a bounded number of rows, however large the graph is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+
+from adapters.store import search, walks
+from adapters.store.hand import Hand
+from core import graph
+from core.audience import Sight
+
+PER_TERM = 200  # newest matches looked at for each word
+MOST_TERMS = 16
+LENGTH = 600  # characters of a usual text: longer ones hold words by chance
+FLATTENING = 1.2
+NEWEST_ID = "SELECT coalesce(max(id), 0) FROM node"
+LINKED = (
+    f"SELECT {walks.FIELDS} FROM node WHERE json_extract(props, '$.permalink') = :link"  # noqa: S608 - a constant
+    " AND json_extract(props, '$.permalink') > '' ORDER BY id LIMIT 1"
+)
+NAMED = ", ".join(f"node.{field}" for field in walks.FIELDS.split(", "))
+# What hangs on a node by one kind of edge, newest first. INDEXED: what joins must not turn the order of the walk around.
+ONTO = (
+    f"SELECT {NAMED} FROM edge INDEXED BY edge_back CROSS JOIN node ON node.id = edge.src WHERE edge.dst ="  # noqa: S608 - constants
+    " (SELECT id FROM node WHERE key = :key) AND edge.kind = :kind ORDER BY edge.src DESC LIMIT :limit"
+)
+FROM = (
+    f"SELECT {NAMED} FROM edge CROSS JOIN node ON node.id = edge.dst WHERE edge.src ="  # noqa: S608 - constants
+    " (SELECT id FROM node WHERE key = :key) AND edge.kind = :kind ORDER BY edge.dst DESC LIMIT :limit"
+)
+DISTILLED = (
+    f"SELECT {NAMED} FROM json_each(:keys) CROSS JOIN node AS origin ON origin.key = json_each.value"  # noqa: S608 - constants
+    " CROSS JOIN edge INDEXED BY edge_back ON edge.dst = origin.id AND edge.kind = 'distilled_from'"
+    " CROSS JOIN node ON node.id = edge.src LIMIT :limit"
+)
+
+
+def by_words(words: str, sight: Sight, kinds: Sequence[str], limit: int, hand: Hand) -> Sequence[graph.Node]:
+    """Return the nodes a reader sees that hold the words, the best first: rare words count for more than common ones."""
+    wanted = search.terms(words)[:MOST_TERMS]
+    if not wanted:
+        return ()
+    total: int = hand.value(NEWEST_ID)
+    asked = {term: search.within(term, sight, kinds) for term in wanted}
+    asked[wanted[-1]] = asked[wanted[-1]].replace(f'"{wanted[-1]}"', f'"{wanted[-1]}"*', 1)
+    rows = {term: _newest(query, hand) for term, query in asked.items()}
+    often = {term: _often(found, total) for term, found in rows.items() if found}
+    weights = {term: math.log(1 + max(often.values()) / share) for term, share in often.items()}
+    scores: dict[int, float] = {}
+    for term, weight in weights.items():
+        for row in rows[term]:
+            scores[row] = scores.get(row, 0.0) + weight
+    if len(weights) == len(wanted) > 1:
+        # What holds every word is found even where each of the words is in many newer ones.
+        for row in _newest(" AND ".join(f"({query})" for query in asked.values()), hand):
+            scores[row] = sum(weights.values())
+    best = sorted(scores, key=lambda row: (-scores[row], -row))[: limit * 3]
+    found = [walks.node(hand.only(walks.NODE_BY_ID, id=row)) for row in best]
+    found.sort(key=lambda node: (-_score(node.text, weights), -node.at.timestamp(), node.key))
+    return found[:limit]
+
+
+def _newest(query: str, hand: Hand) -> list[int]:
+    return list(hand.column(search.NEWEST, words=query, limit=PER_TERM))
+
+
+def _often(rows: Sequence[int], total: int) -> float:
+    """Return how many rows hold a word, told from how close together its newest ones are."""
+    if len(rows) < PER_TERM:
+        return len(rows)
+    return max(len(rows), len(rows) * total / (total - rows[-1] + 1))
+
+
+def _score(text: str, weights: Mapping[str, float]) -> float:
+    words = text.lower()
+    length = FLATTENING * (0.25 + 0.75 * len(words) / LENGTH)
+    return sum(
+        weight * count * (FLATTENING + 1) / (count + length)
+        for term, weight in weights.items()
+        if (count := words.count(term))
+    )
+
+
+def linked(links: Sequence[str], hand: Hand) -> Mapping[str, graph.Node]:
+    """Return the nodes that permalinks lead to, by link; a link nobody saw is missing."""
+    found = ((link, hand.row(LINKED, link=link)) for link in links if link)
+    return {link: walks.node(row) for link, row in found if row is not None}
+
+
+def onto(key: str, kind: str, limit: int, hand: Hand) -> Sequence[graph.Node]:
+    """Return what has an edge of this kind to a node, the newest first."""
+    return [walks.node(row) for row in hand.rows(ONTO, key=key, kind=kind, limit=limit)]
+
+
+def out_of(key: str, kind: str, limit: int, hand: Hand) -> Sequence[graph.Node]:
+    """Return what a node has an edge of this kind to, the newest first."""
+    return [walks.node(row) for row in hand.rows(FROM, key=key, kind=kind, limit=limit)]
+
+
+def distilled(sources: Sequence[str], limit: int, hand: Hand) -> Sequence[graph.Node]:
+    """Return what was distilled from any of these nodes, each once."""
+    rows = hand.rows(DISTILLED, keys=json.dumps(list(sources)), limit=limit)
+    return list({row["key"]: walks.node(row) for row in rows}.values())
