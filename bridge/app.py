@@ -15,8 +15,9 @@ import structlog
 
 from adapters.git.host import GitHost
 from adapters.git.journal import GitJournal
+from adapters.git.layers import GitLayers
 from adapters.store.store import SqlStore
-from bridge import contexts, edge, logs, rules, timers, wanted
+from bridge import contexts, edge, logs, origins, rules, timers, wanted
 from bridge.boxes import Boxes
 from bridge.chats import Chats
 from bridge.clock import SystemClock
@@ -30,6 +31,7 @@ from bridge.legs import Legs
 from bridge.looks import Looks
 from bridge.memory import MemoryGuard
 from bridge.metrics import Metrics
+from bridge.news import News
 from bridge.overview import Overview
 from bridge.perform import Performer
 from bridge.preparing import Preparing, Versions, sha256
@@ -63,9 +65,11 @@ class Bridge:
     chats: Chats
     metrics: Metrics
     git: GitHost
+    layers: GitLayers
     claim_code: str
     clock: Clock
     journal: Journalling
+    news: News
 
     async def warm_up(self) -> None:
         """Import what the first loop would wait for."""
@@ -115,7 +119,9 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
     url = settings.database.url.get_secret_value() or home.database_url
     store = await stack.enter_async_context(SqlStore(url, clock=clock))
     wires = _Wires()
-    outer = await edge.build(settings, home, clock, stack, Reporting(store=store, emit=wires.emit))
+    news = News(store=store, clock=clock, emit=wires.emit)
+    outer = await edge.build(settings, home, clock, stack, Reporting(store=store, emit=wires.emit), news)
+    news.layers = outer.layers
     git, gateway, runner, limits = outer.git, outer.gateway, outer.runner, outer.limits
     supervisor = await stack.enter_async_context(Supervisor(clock))
     house, code = await _house(settings, policy, store)
@@ -146,7 +152,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
     journal = _journal(settings, store, clock, redactor.text)
     stack.push_async_callback(journal.close)
     needs = contexts.Needs(
-        settings=settings, home=home, store=store, git=git, boxes=boxes, chats=chats, clock=clock, emit=wires.emit, clean=redactor.text,
+        settings=settings, home=home, store=store, git=git, layers=outer.layers, boxes=boxes, chats=chats, clock=clock, emit=wires.emit, clean=redactor.text,
     )  # fmt: skip
     context = contexts.build(needs)
     outer.tools.extend(context.tools)
@@ -177,7 +183,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
     wires.dispatcher = dispatcher
     return Bridge(
         settings=settings, store=store, dispatcher=dispatcher, performer=performer, delivery=delivery, chats=chats, metrics=metrics,
-        git=git, claim_code=code, clock=clock, journal=journal,
+        git=git, layers=outer.layers, claim_code=code, clock=clock, journal=journal, news=news,
     )  # fmt: skip
 
 
@@ -201,12 +207,18 @@ def _start_timers(bridge: Bridge, supervisor: Supervisor) -> None:
     supervisor.keep("pulses", ticking.pulses)
     supervisor.keep("sign of life", ticking.sign_of_life)
     supervisor.keep("journal", bridge.journal.run)
+    supervisor.once("layers", bridge.news.catch_up())
 
 
 def _journal(settings: Settings, store: SqlStore, clock: Clock, clean: Callable[[str], str]) -> Journalling:
     return Journalling(
         ledger=store.ledger,
-        journal=GitJournal(Home(settings.home).layer("journal"), clock=clock, remote=settings.journal.remote),
+        journal=GitJournal(
+            Home(settings.home).layer("journal"),
+            clock=clock,
+            remote=settings.journal.remote,
+            grants=origins.grants(settings),
+        ),
         clock=clock,
         every=settings.journal.every.total_seconds(),
         clean=clean,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from adapters.git.host import GitHost
+from adapters.git.layers import GitLayers
 from adapters.store.store import SqlStore
 from bridge.boxes import Boxes
 from bridge.chats import Chats
@@ -27,6 +28,7 @@ class Needs:
     home: Home
     store: SqlStore
     git: GitHost
+    layers: GitLayers
     boxes: Boxes
     chats: Chats
     clock: Clock

@@ -12,8 +12,10 @@ from pathlib import Path
 from adapters.agent.runner import Sessions
 from adapters.gateway.gateway import Gateway
 from adapters.git.host import GitHost
+from adapters.git.layers import GitLayers
 from adapters.sandbox.bwrap import Bubblewrap
 from adapters.sandbox.host import ServiceUser
+from bridge import origins
 from bridge.cli_copy import cli_copy
 from bridge.home import Home
 from config.settings import Settings
@@ -26,6 +28,7 @@ class Edge:
 
     sandbox: Bubblewrap
     git: GitHost
+    layers: GitLayers
     gateway: Gateway
     runner: Sessions
     limits: Limits
@@ -40,13 +43,14 @@ async def build(
     clock: Clock,
     stack: AsyncExitStack,
     report: Callable[[GatewayReport], Awaitable[None]],
+    moved: Callable[[str], Awaitable[None]],
 ) -> Edge:
-    """Build it all; `stack` closes it. Raises LoopbridgeError when a service user, the CLI or git is missing."""
+    """Build it all; `stack` closes it, `moved` hears of layers that moved. Raises LoopbridgeError when a service user, the CLI or git is missing."""
     base_url = await _model_url(settings, stack)
     sandbox = Bubblewrap(user=_service_user(settings), state=home.root)
-    origins = {name: repo.url for name, repo in settings.repos.items()}
-    git = GitHost(home=home.root, sandbox=sandbox, origins=origins, clock=clock)
+    git, layers = origins.code(settings, sandbox, clock), origins.context(settings, sandbox, clock, moved)
     await git.sweep()
+    await layers.sweep()
     cli, version = await asyncio.to_thread(cli_copy, home.root)
     key = settings.model.api_key.get_secret_value()
     gateway = await stack.enter_async_context(
@@ -64,7 +68,7 @@ async def build(
     tools: list[ToolHand] = []
     runner = await stack.enter_async_context(_sessions(settings, clock, tools))
     return Edge(
-        sandbox=sandbox, git=git, gateway=gateway, runner=runner, limits=_limits(settings), cli=cli, version=version, tools=tools
+        sandbox=sandbox, git=git, layers=layers, gateway=gateway, runner=runner, limits=_limits(settings), cli=cli, version=version, tools=tools
     )  # fmt: skip
 
 

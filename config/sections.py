@@ -1,6 +1,6 @@
 """One frozen model per room. Owns: each setting with its default, meaning and what may stand there. Imports: pydantic. Effects: none.
 
-Those of Slack, Matrix and Discord are in `config.platforms`.
+Those of Slack, Matrix and Discord are in `config.platforms`, those of git in `config.repositories`.
 
 A description is a sentence for the reference page. `expected` (in `json_schema_extra`) completes "expected …" in an error where
 the type alone says too little; `hidden` keeps a value that may hold a password out of errors.
@@ -69,7 +69,8 @@ def _network(value: str) -> str:
     return str(ipaddress.ip_network(value))
 
 
-def _path_or_none(value: object) -> object:
+def path_or_none(value: object) -> object:
+    """Return a text as a path, an empty one as None."""
     if isinstance(value, str):
         return Path(value).expanduser() if value else None
     return value
@@ -110,7 +111,7 @@ class Model(Section):
         description="Which model works.",
         json_schema_extra={"expected": "the name of a model"},
     )
-    rehearsal: Annotated[Path | None, BeforeValidator(_path_or_none)] = Field(
+    rehearsal: Annotated[Path | None, BeforeValidator(path_or_none)] = Field(
         None,
         description="A rehearsal script: the bridge then answers for the model itself, offline, and needs no key. Relative to the home.",
         json_schema_extra={"expected": "the path of a script, or nothing"},

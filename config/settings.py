@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config import describe, platforms, sections, sources
+from config import describe, platforms, repositories, sections, sources
 from config.errors import ConfigError, Problem, nearest, shown
 from config.report import Report
 
@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     model: sections.Model = Field(default_factory=sections.Model)
     database: sections.Database = Field(default_factory=sections.Database)
     journal: sections.Journal = Field(default_factory=sections.Journal)
+    context: repositories.Context = Field(default_factory=repositories.Context)
+    git: repositories.Git = Field(default_factory=repositories.Git)
     http: sections.Http = Field(default_factory=sections.Http)
     repos: sections.Repos = Field(default_factory=dict)
     defaults: sections.Defaults = Field(default_factory=sections.Defaults)

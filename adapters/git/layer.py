@@ -147,6 +147,20 @@ class Layer(tree.Tree):
         listed = await self._files("ls-tree", "-z", "-l", "-r", at, *where)
         return await self.read([file for file in listed if file.size <= most])
 
+    async def differing(self, since: str, tip: str, *, most: int) -> tuple[dict[str, str], list[str]]:
+        """Return the text files that read otherwise at `tip` than at `since`, and the paths that are no more."""
+        known = names.is_sha(since) and (
+            await self._git.run(self.path, "cat-file", "-e", f"{since}^{{commit}}")
+        )
+        if not known or known.code:
+            return await self.pages(at=tip, most=most), []
+        rows = await self._ask("diff-tree", "-r", "-z", "--no-renames", "--name-only", since, tip)
+        paths = set(filter(None, rows.split("\0")))
+        now = [file for file in await self._files("ls-tree", "-z", "-l", "-r", tip) if file.path in paths]
+        return await self.read([file for file in now if file.size <= most]), sorted(
+            paths - {file.path for file in now}
+        )
+
     async def read(self, files: Sequence[tree.File]) -> dict[str, str]:
         """Return the texts of files that are text, path → text."""
         texts = await self._read(files)

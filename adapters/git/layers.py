@@ -76,6 +76,13 @@ class GitLayers:
         one = await self._one(layer)
         return await one.pages(folder, most=TEXT_BYTES)
 
+    async def changes(self, layer: str, since: str) -> ports.Changes:
+        """Return what differs between a commit and `main`; everything, when there is no such commit (or it is empty)."""
+        one = await self._one(layer)
+        tip = await one.tip()
+        pages, gone = await one.differing(since, tip, most=TEXT_BYTES)
+        return ports.Changes(tip=tip, pages=pages, gone=tuple(gone))
+
     async def write(
         self, layer: str, subject: str, files: Mapping[str, str], *, gone: Sequence[str] = (), by: str
     ) -> str:

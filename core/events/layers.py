@@ -28,8 +28,9 @@ class LayerMoved(Happening):
     tip: str
     pages: tuple[Page, ...] = ()
     gone: tuple[str, ...] = ()
+    part: int = 0  # a layer that is told for the first time comes in several
     kind: Literal["layer_moved"] = "layer_moved"
 
     @property
     def dedup(self) -> str:
-        return f"moved:{self.layer}:{self.base}:{self.tip}"
+        return f"moved:{self.layer}:{self.base}:{self.tip}:{self.part}"

@@ -12,8 +12,9 @@ from core.ports.chat import ChatAdapter, History
 from core.ports.gateway import EgressRefused, Gateway, GatewayReport, Metered, ModelRefused
 from core.ports.git import Commit, Git, Judged, WorkTree
 from core.ports.journal import Journal, Ledger
-from core.ports.layers import Layers
+from core.ports.layers import Changes, Layers
 from core.ports.sandbox import Bind, Box, Finished, Limits, Sandbox
+from core.ports.schedule import Scheduler, Timetable
 from core.ports.store import Arrival, Job, Store, Walk
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Arrival",
     "Bind",
     "Box",
+    "Changes",
     "ChatAdapter",
     "Clock",
     "Commit",
@@ -42,7 +44,9 @@ __all__ = [
     "Metered",
     "ModelRefused",
     "Sandbox",
+    "Scheduler",
     "Store",
+    "Timetable",
     "ToolAnswer",
     "ToolHand",
     "ToolSpec",

@@ -1,12 +1,22 @@
-"""Layers of context. Owns: Layers. Imports: core. Effects: none."""
+"""Layers of context. Owns: Layers, Changes. Imports: core. Effects: none."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from core.ports.sandbox import Box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What became of a layer's text files between two commits: how they read now, and the paths that are no more."""
+
+    tip: str
+    pages: Mapping[str, str]
+    gone: tuple[str, ...] = ()
 
 
 class Layers(Protocol):
@@ -24,6 +34,9 @@ class Layers(Protocol):
 
     async def texts(self, layer: str, folder: str = "") -> Mapping[str, str]:
         """Return the text files of `main` below a folder, path → text; what is too large or no text is left out."""
+
+    async def changes(self, layer: str, since: str) -> Changes:
+        """Return what differs between a commit and `main`; everything, when there is no such commit (or it is empty)."""
 
     async def write(
         self, layer: str, subject: str, files: Mapping[str, str], *, gone: Sequence[str] = (), by: str

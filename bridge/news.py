@@ -1,0 +1,84 @@
+"""What became of the layers, told to the rules. Owns: News. Imports: core. Effects: reads layers, emits LayerMoved, keeps how far it told.
+
+How far a layer was told is kept after the telling: a crash in between tells the same again, which changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from core import events, layers
+from core.errors import LoopbridgeError
+from core.ports import Clock, Emit, Layers, Store
+
+log = structlog.get_logger(__name__)
+PART = 2 << 20  # characters of pages in one event
+CHARS = 20_000  # of one page
+
+
+@dataclass(slots=True, kw_only=True)
+class News:
+    """Call it with a layer's name after its `main` may have moved. `layers` is set once they are built: they call it themselves."""
+
+    store: Store
+    clock: Clock
+    emit: Emit
+    layers: Layers = field(init=False)
+    _telling: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    async def __call__(self, layer: str) -> None:
+        """Tell what differs from what was told before. What goes wrong is logged: the next move tells it too."""
+        async with self._telling.setdefault(layer, asyncio.Lock()):
+            try:
+                await self._tell(layer)
+            except LoopbridgeError as exc:
+                log.warning("layer.not_told", layer=layer, why=str(exc))
+
+    async def catch_up(self) -> None:
+        """Bring the team's layers up to their remotes, and tell what a crash left untold."""
+        mine = [layers.personal(member) for member in (await self.store.people()).members]
+        there = [name for name in mine if await asyncio.to_thread(self.layers.mirror(name).is_dir)]
+        for name in (*layers.TEAM, *there):
+            try:
+                await self.layers.sync(name)
+            except LoopbridgeError as exc:
+                log.warning("layer.not_synced", layer=name, why=str(exc), remedy=exc.remedy)
+            await self(name)
+
+    async def _tell(self, layer: str) -> None:
+        key = f"layer-told:{layer}"
+        base = await self.store.kept(key) or ""
+        changes = await self.layers.changes(layer, base)
+        if changes.tip == base:
+            return
+        for part, pages in enumerate(_parts(changes.pages)):
+            await self.emit(
+                events.LayerMoved(
+                    lane=layers.lane(layer),
+                    at=self.clock.now(),
+                    layer=layer,
+                    base=base,
+                    tip=changes.tip,
+                    pages=pages,
+                    gone=changes.gone if part == 0 else (),
+                    part=part,
+                )
+            )
+        await self.store.keep(key, changes.tip)
+
+
+def _parts(pages: Mapping[str, str]) -> Iterator[tuple[events.Page, ...]]:
+    """Yield the pages in portions an event can carry; one without any when there are none."""
+    part: list[events.Page] = []
+    size = 0
+    for path, text in pages.items():
+        if part and size + len(text[:CHARS]) > PART:
+            yield tuple(part)
+            part, size = [], 0
+        part.append(events.Page(path=path, text=text[:CHARS]))
+        size += len(text[:CHARS])
+    yield tuple(part)
