@@ -5,6 +5,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 MINUTES ?= 30
+# Many tests wait (for a model that is down, for a process that starts), so there are more of them at work than cores.
+WORKERS ?= 3
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -28,7 +30,7 @@ check: bootstrap ## formatting, lint, types, arrows of import
 	$(BIN)/lint-imports
 
 test: bootstrap-tests ## the tests; ARGS="-k policy" picks some
-	$(BIN)/pytest -n 2 --dist worksteal -m "not bench" $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not bench" $(ARGS)
 
 bench: bootstrap-tests ## medians, and ratios to a bare floor measured in the same run
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -119,7 +119,8 @@ async def check_what_was_missed_comes_once(rig: Rig) -> None:
     assert [each.text for each in rest] == ["the last word"]
     gaps = logbook.named(f"chat.{rig.adapter.platform}.gap")
     assert {gap.levelno for gap in gaps} == {logging.WARNING}
-    assert sum(vars(gap)["count"] for gap in gaps) == 5
+    counts = [vars(gap)["count"] for gap in gaps]
+    assert sum(counts) == 5, counts
     assert all(vars(gap)["channel"] for gap in gaps)
 
 

@@ -18,6 +18,9 @@ Check = Callable[[Rig], Awaitable[None]]
 
 REFUSED = {"EPERM", "EACCES"}
 
+# Signals 32 and 33 are the C library's own: `make` leaves them ignored, and no program can set or ask for them through libc.
+OF_LIBC = 0b11 << 31
+
 
 async def check_output_and_code_come_back(rig: Rig) -> None:
     script = "import sys; print(sys.stdin.read()); print('err', file=sys.stderr); sys.exit(3)"
@@ -58,7 +61,8 @@ async def check_a_missing_source_is_told(rig: Rig) -> None:
 async def check_signals_are_as_a_program_expects(rig: Rig) -> None:
     done = await rig.sandbox.run(rig.box(), ["cat", "/proc/self/status"])
     fields = dict(line.split(":\t", 1) for line in done.stdout.decode().splitlines())
-    assert (int(fields["SigIgn"], 16), int(fields["SigBlk"], 16)) == (0, 0)
+    told = {name: fields[name] for name in ("SigIgn", "SigBlk")}
+    assert not any(int(mask, 16) & ~OF_LIBC for mask in told.values()), told
 
 
 async def check_host_is_out_of_sight(rig: Rig) -> None:
