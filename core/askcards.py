@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from core import asks, policy, wording
+from core import asks, planning, policy, questions, wording
 from core.asks import Ask
 from core.ids import IdentityKey
 from core.message import Attachment, Block, Button, Buttons, Code, Message, Text
@@ -29,6 +29,13 @@ def shown(tool: str, arguments: str) -> str:
     return wording.visible(json.dumps(fields, indent=1, ensure_ascii=False, sort_keys=True))
 
 
+def gist(tool: str, arguments: str) -> str:
+    """Return what a call asks for, as text for the record."""
+    if asks.KINDS.get(tool) == "question":
+        return questions.gist(arguments)
+    return planning.plan_of(arguments) if asks.KINDS.get(tool) == "plan" else shown(tool, arguments)
+
+
 def approvable(tool: str, arguments: str) -> bool:
     """Whether a person could see the whole of it."""
     return len(shown(tool, arguments)) <= TOO_LARGE
@@ -38,6 +45,10 @@ def put(
     ask: Ask, *, notify: Sequence[IdentityKey], driver: str, expires_in: str, after_crash: bool = False
 ) -> Message:
     """Return the card of an open ask."""
+    if ask.kind == "question":
+        return questions.put(ask, notify=notify, driver=driver, expires_in=expires_in)
+    if ask.kind == "plan":
+        return planning.put(ask, notify=notify, driver=driver, expires_in=expires_in)
     exact = shown(ask.tool, ask.input)
     what = "run this" if ask.tool == "Bash" else f"use {wording.line(ask.tool, 40)}"
     blocks: list[Block] = []
@@ -75,25 +86,50 @@ def put(
 
 def settled(ask: Ask) -> Message:
     """Return the one line an ask's card ends as."""
-    what = wording.code(shown(ask.tool, ask.updated_input or ask.input), 100)
     when = f"{ask.decided_at:%H:%M} UTC" if ask.decided_at else ""
     by = f"{wording.line(ask.decider, 40)}, {when}"
-    words = {
-        "allowed": {"loop": f"✓ allowed for this loop by {by}", "edit": f"✓ changed and allowed by {by}"}.get(
-            ask.choice or "", f"✓ allowed once by {by}"
-        ),
-        "denied": f"✗ denied by {by}",
-        "expired": "✗ expired: nobody decided in time; that is not a no",
-        "withdrawn": "– withdrawn: the turn ended before anybody decided",
-    }.get(ask.state, ask.state)
+    words = {"allowed": _allowed(ask, by), "denied": f"✗ denied by {by}", **UNDECIDED}.get(
+        ask.state, ask.state
+    )
+    if ask.kind == "plan" and ask.state == "denied":
+        words = f"✗ changes to the plan wanted by {by}"
     reason = f" · because {wording.line(ask.reason, 120)}" if ask.reason else ""
-    return Message(blocks=(Text(text=f"{words} · {what}{reason}"),))
+    return Message(blocks=(Text(text=" · ".join(part for part in (words, _what(ask)) if part) + reason),))
+
+
+UNDECIDED = {
+    "expired": "✗ expired: nobody decided in time; that is not a no",
+    "withdrawn": "– withdrawn: the turn ended before anybody decided",
+}
+
+
+def _allowed(ask: Ask, by: str) -> str:
+    if ask.kind == "plan":
+        return f"✓ plan approved by {by}"
+    return {
+        "loop": f"✓ allowed for this loop by {by}",
+        "edit": f"✓ changed and allowed by {by}",
+        "answer": f"✓ answered by {by}",
+    }.get(ask.choice or "", f"✓ allowed once by {by}")
+
+
+def _what(ask: Ask) -> str:
+    if ask.kind == "question":
+        return questions.settled(ask)
+    return "" if ask.kind == "plan" else wording.code(shown(ask.tool, ask.updated_input or ask.input), 100)
+
+
+def answered(ask: Ask, answer: str, *, by: str, at: datetime) -> Message:
+    """Return the line that the card of a question ends as while further ones of its ask are put."""
+    line = questions.settled(ask, answer)
+    return Message(blocks=(Text(text=f"✓ answered by {wording.line(by, 40)}, {at:%H:%M} UTC · {line}"),))
 
 
 def too_late(ask: Ask) -> str:
     """Return what somebody hears who presses a button of an ask that is over."""
     if ask.decider:
-        word = "allowed" if ask.state == "allowed" else "denied"
+        word = {"allowed": "allowed", "denied": "denied"}.get(ask.state, ask.state)
+        word = {"question": "answered", "plan": "approved"}.get(ask.kind, word) if word == "allowed" else word
         return f"Ask {ask.handle} was {word} by {wording.line(ask.decider, 40)} already. Nothing changed."
     return f"Ask {ask.handle} is over ({ask.state}). Nothing ran; if the loop still needs it, it asks again."
 
@@ -102,11 +138,8 @@ def reminder(ask: Ask, *, notify: Sequence[IdentityKey], now: datetime) -> Messa
     """Return the nudge for an ask that has waited long."""
     since = wording.duration((now - ask.asked_at).total_seconds())
     left = wording.duration((ask.expires_at - now).total_seconds())
+    reminded = "its plan" if ask.kind == "plan" else _what(ask)
     return Message(
-        blocks=(
-            Text(
-                text=f"Ask {ask.handle} has waited {since} and expires in {left}: {wording.code(shown(ask.tool, ask.input), 100)}"
-            ),
-        ),
+        blocks=(Text(text=f"Ask {ask.handle} has waited {since} and expires in {left}: {reminded}"),),
         notify=tuple(notify),
     )

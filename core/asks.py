@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from core.ids import AskId, CallId, LoopId, MemberId, ThreadKey, Token, TurnId, derived
 
-Choice = Literal["once", "loop", "edit", "deny"]
+Choice = Literal["once", "loop", "edit", "deny", "answer"]
+Kind = Literal["approval", "question", "plan"]
 AskState = Literal["open", "allowed", "denied", "expired", "withdrawn"]
-CHOICES: tuple[Choice, ...] = ("once", "loop", "edit", "deny")
+KINDS: Mapping[str, Kind] = {"AskUserQuestion": "question", "ExitPlanMode": "plan"}  # by tool
+CHOICES: Mapping[Kind, tuple[Choice, ...]] = {
+    "approval": ("once", "loop", "edit", "deny"),
+    "question": ("answer", "deny"),
+    "plan": ("once", "deny"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,22 +46,33 @@ class Ask:
     decider: str = ""
     decided_at: datetime | None = None
     reason: str = ""
-    updated_input: str = ""  # JSON, when the choice was to edit
+    updated_input: str = ""  # JSON, when the choice was to edit or to answer
+    answers: tuple[str, ...] = ()  # to its questions, as far as they were given
 
     @property
     def open(self) -> bool:
         return self.state == "open"
 
+    @property
+    def kind(self) -> Kind:
+        """Return what is asked for."""
+        return KINDS.get(self.tool, "approval")
+
 
 def token(ask: Ask, choice: Choice) -> Token:
     """Return what the button for `choice` carries: nobody can guess it without the ask's nonce."""
-    return Token(derived("token", ask.nonce, ask.id, choice))
+    return word_token(ask, choice)
+
+
+def word_token(ask: Ask, words: str) -> Token:
+    """Return a token of this ask for something else than one of its choices."""
+    return Token(derived("token", ask.nonce, ask.id, words))
 
 
 def find(asks: Sequence[Ask], pressed: Token) -> tuple[Ask, Choice] | None:
     """Return the ask and the choice a pressed token stands for."""
     for ask in asks:
-        for choice in CHOICES:
+        for choice in CHOICES[ask.kind]:
             if token(ask, choice) == pressed:
                 return ask, choice
     return None

@@ -65,7 +65,7 @@ def status(loop: Loop, asks: Sequence[Ask], *, at: datetime, secret: str) -> Mes
 
 def _state_line(loop: Loop, asks: Sequence[Ask], at: datetime) -> str:
     turn = loop.turn
-    parts = [STATES[loop.status]]
+    parts = ["planning" if loop.planning and loop.status == "running" else STATES[loop.status]]
     if loop.status == "queued" and turn is not None and turn.queued_behind:
         parts = [f"queued · {wording.count(turn.queued_behind, 'loop')} ahead: they are starting"]
     elif loop.status == "queued":

@@ -33,6 +33,7 @@ WORDS: tuple[Word, ...] = (
     Word(name="approve", usage="<ask>", about="allow what the loop asks for, once", example="/loop approve 7f3", group="most used"),
     Word(name="deny", usage="<ask> [because …]", about="refuse it, with a reason the agent is told",
          example="/loop deny 7f3 because we pin versions", group="most used"),
+    Word(name="answer", usage="<ask> <words or numbers>", about="answer a question of the loop", example="/loop answer 7f3 2", group="most used"),
     Word(name="list", usage="[all]", about="the loops there are", example="/loop list", group="look"),
     Word(name="log", usage="", about="the steps of this loop", example="/loop log", group="look"),
     Word(name="diff", usage="", about="what the loop changed so far", example="/loop diff", group="look"),
@@ -96,6 +97,7 @@ class Options:
     model: str = ""
     budget_usd: float | None = None
     with_thread: bool = True
+    plan: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +156,7 @@ def _first_line_word(words: str) -> tuple[str, str, str]:
 def _fits(name: str, rest: str) -> bool:
     if name in LONELY:
         return not rest or (name == "list" and rest == "all")
-    if name in ("approve", "deny"):
+    if name in ("approve", "deny", "answer"):
         return bool(LOOKS_LIKE_A_HANDLE.match(rest.split(" ", 1)[0])) if rest else True
     if name == "claim":
         return not rest or bool(LOOKS_LIKE_A_CODE.match(rest)) or " " not in rest
@@ -179,7 +181,7 @@ def _start(words: str) -> Command:
 VALUED = {"--repo": "repo", "--branch": "branch", "--model": "model", "--budget": "budget_usd"}
 LAST_OPTION = re.compile(r"(?:^|\s+)(--[a-z][a-z-]*)(?:[= ][^\s-]\S*)?\s*$")
 LAST_OPTION_WITHIN = 200  # characters
-FLAGS = {"--no-context": ("with_thread", False)}
+FLAGS = {"--no-context": ("with_thread", False), "--plan": ("plan", True)}
 
 
 def _is_option(name: str) -> bool:

@@ -132,6 +132,7 @@ class RunLeg(Doing):
     session: str
     resume: bool
     prompt: str
+    plan: bool = False  # the session looks and plans, and changes nothing
     kind: Literal["run_leg"] = "run_leg"
 
 

@@ -83,7 +83,8 @@ class Scope:
         """Return an ask that does not say who decided it."""
         if ask.decided_by not in self.members:
             return ask
-        return replace(ask, decided_by=None, decider=SOMEBODY, reason="")
+        left = replace(ask, decided_by=None, decider=SOMEBODY, reason="")
+        return replace(left, answers=(), updated_input="") if ask.choice == "answer" else left
 
     def loop(self, loop: Loop, messages: frozenset[str]) -> Loop:
         """Return a loop without the person and without what they said; `messages` are the platform's ids of that."""
@@ -121,6 +122,8 @@ class Scope:
         for body in found.get("asks", ()):
             if body.get("decided_by") in self.members:
                 body |= {"decided_by": None, "decider": SOMEBODY, "reason": ""}
+                if body.get("choice") == "answer":
+                    body |= {"answers": [], "updated_input": ""}
         if any(f"{identity}:" in found["dedup"] for identity in self.identities):
             found["dedup"] = ""
         after = journal.spell(found)

@@ -102,6 +102,7 @@ class Loop:
     budget_usd: float | None = None
     listen: Listen = "driver"
     with_thread: bool = True  # False: --no-context
+    planning: bool = False  # --plan, until its plan is approved
     first_base: str = ""  # the commit the clone began at
     base: str = ""  # the newest commit that landed, else the first
     branch: str = ""

@@ -71,9 +71,10 @@ class Button:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buttons:
-    """A row of buttons."""
+    """A row of buttons. With a `question` they are its answers, all but those that want a text: some platforms have polls for that."""
 
     buttons: tuple[Button, ...]
+    question: str = ""
     kind: Literal["buttons"] = "buttons"
 
 

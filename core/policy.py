@@ -43,6 +43,7 @@ class Policy:
 
     rules: tuple[Rule, ...] = ()
     workdir: str = "/loop/workdir"
+    plans: str = "/home/loop/.claude/plans"  # where the CLI has a loop that plans write its plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,15 @@ def judge(policy: Policy, granted: Sequence[str], tool: str, arguments: str) -> 
     if verdict is None:
         return Judgement(action="ask", rule="no rule allows it")
     return Judgement(action=verdict.action, rule=str(verdict))
+
+
+def is_plan(policy: Policy, arguments: str) -> bool:
+    """Whether a call's file is a plan's: what is written there changes nothing but the plan."""
+    path = json.loads(arguments).get("file_path")
+    if not isinstance(path, str):
+        return False
+    folder, _, name = _inside(path, policy.workdir).rpartition("/")
+    return folder == policy.plans and name.endswith(".md")
 
 
 def _matches(rule: Rule, workdir: str, tool: str, fields: Mapping[str, object]) -> bool:

@@ -24,6 +24,10 @@ OURS = {
     "mcp__loop__remember": ("Remembered a fact", "Remembering a fact"),
     "mcp__loop__context_search": ("Searched the team's context", "Searching the team's context"),
 }
+ASKED = {
+    "AskUserQuestion": ("Asked a question", "Waiting for an answer"),
+    "ExitPlanMode": ("Handed in the plan", "Waiting for a yes to the plan"),
+}
 QUIET = frozenset({"TodoWrite", "ToolSearch"})
 MARKS: dict[str, Mark] = {
     "asked": "waiting", "allowed": "running", "denied": "failed", "ended": "done", "failed": "failed", "unknown": "failed",
@@ -87,6 +91,8 @@ def _words(call: Call, workdir: str) -> str:
         head = ("Searched for " if over else "Searching for ") + wording.code(
             str(given.get("pattern", "")), 60
         )
+    elif call.tool in ASKED:
+        head = ASKED[call.tool][bool(call.state == "asked")]
     elif call.tool in OURS:
         past, present = OURS[call.tool]
         head = " ".join(part for part in (past if over else present, _layer(given)) if part)

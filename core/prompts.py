@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from core import files, wording
+from core import files, planning, questions, wording
 from core.asks import Ask
 from core.loop import Call, Input, Loop, Turn
 
@@ -117,6 +117,12 @@ def _call(call: Call) -> str:
 
 
 def _decision(ask: Ask) -> str:
+    if ask.kind == "question" and ask.state == "allowed":
+        given = zip(questions.read(ask.input), ask.answers, strict=True)
+        answers = "\n".join(f"- {quoted(question.text)} {quoted(answer)}" for question, answer in given)
+        return f"You had asked, and {attribute(ask.decider)} answered:\n{answers}"
+    if ask.kind == "plan" and ask.state == "allowed":
+        return f"Your plan was approved by {attribute(ask.decider)}. Go by it:\n{quoted(planning.plan_of(ask.input))}"
     what = f"{ask.tool} {html.escape(wording.line(ask.updated_input or ask.input, 2000), quote=False)}"
     if ask.state == "allowed":
         return f"You had asked to use {what}. It was allowed and has not run yet: call it again exactly so if you still need it."
@@ -125,9 +131,26 @@ def _decision(ask: Ask) -> str:
 
 def refusal(ask: Ask) -> str:
     """Return what the agent is told of an ask that was not allowed: a no and a silence are not the same."""
+    because = f" because: {wording.line(ask.reason, 1000)}" if ask.reason else "."
+    if ask.kind != "approval" and ask.state in ("expired", "denied"):
+        return _unanswered(ask, because)
     if ask.state == "expired":
         return "Nobody decided in time. That is not a no: go on without it if you can, or say what you need it for."
     if ask.state == "withdrawn":
         return "The turn was stopped before anybody decided."
-    because = f" because: {wording.line(ask.reason, 1000)}" if ask.reason else "."
     return f"{wording.line(ask.decider, 60)} denied it{because}"
+
+
+def _unanswered(ask: Ask, because: str) -> str:
+    who = wording.line(ask.decider, 60)
+    if ask.kind == "plan":
+        if ask.state == "expired":
+            return "Nobody decided on the plan in time. That is not a no, but nothing is approved: stop here and say what you would do."
+        wanted = f": {wording.line(ask.reason, 4000)}" if ask.reason else ", and did not say which."
+        return f"{who} wants changes to the plan{wanted} Change the plan, then hand it in again."
+    if ask.state == "expired":
+        return (
+            "Nobody answered in time. That is no answer: decide yourself where that is safe and say what you decided, or "
+            "say what you need to know."
+        )
+    return f"{who} does not want to answer{because}"

@@ -54,7 +54,11 @@ class Redactor:
                     block, pairs=tuple((self.text(label), self.text(value)) for label, value in block.pairs)
                 )
             case Buttons():
-                return replace(block, buttons=tuple(self._button(button) for button in block.buttons))
+                return replace(
+                    block,
+                    buttons=tuple(self._button(button) for button in block.buttons),
+                    question=self.text(block.question),
+                )
             case Attachment():
                 return replace(block, name=self.text(block.name), content=self.text(block.content))
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from core import events
 from core.desk import Desk, House, Outcome
-from core.step import admission, calls, endings, following, layers, messages, meters, presses, talk, turns
+from core.step import (
+    admission,
+    calls,
+    endings,
+    following,
+    layers,
+    messages,
+    meters,
+    presses,
+    settling,
+    talk,
+    turns,
+)
 from core.step.draft import Draft
 
 RULES = {
@@ -30,7 +42,7 @@ RULES = {
     events.Spent: meters.spent,
     events.EgressDenied: meters.egress_denied,
     events.ModelFailed: meters.model_failed,
-    events.AskDue: calls.due,
+    events.AskDue: settling.due,
     events.Pulsed: meters.pulsed,
     events.LayerMoved: layers.moved,
 }

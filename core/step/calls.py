@@ -1,22 +1,19 @@
-"""Tool calls and the asks they raise. Owns: judging, deciding, expiry. Imports: core. Effects: none."""
+"""Tool calls and the asks they raise. Owns: judging, and what is told of calls. Imports: core. Effects: none."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime
 
-from core import askcards, asks, graph, policy, progress, prompts, wording
-from core.asks import Ask, Choice
-from core.effects import Priority
+from core import askcards, asks, graph, planning, policy, progress, prompts, questions, wording
+from core.asks import Ask
 from core.errors import BadInput
-from core.events import AgentSaid, AskDue, Author, ToolCalled, ToolEnded
+from core.events import AgentSaid, ToolCalled, ToolEnded
 from core.loop import Call
-from core.people import Member
-from core.step import turns
-from core.step.draft import Draft, ask_card, mint
+from core.step.draft import Draft, mint
 
 READ_ONLY = progress.READS | progress.SEARCHES
+TOO_LARGE = "This input is too large for a person to see whole, so nobody can approve it. Make it smaller."
 
 
 def called(draft: Draft, event: ToolCalled) -> None:
@@ -107,47 +104,71 @@ def _again(draft: Draft, call: Call, ask: Ask) -> None:
 def _judge(draft: Draft, call: Call, why: str) -> None:
     loop, turn = draft.has(), draft.turn()
     verdict = policy.judge(draft.house.policy, loop.granted, call.tool, call.input)
+    if loop.planning and call.tool not in asks.KINDS:
+        submitted = any(ask.kind == "plan" for ask in draft.open_asks())
+        verdict = planning.judge(draft.house.policy, call.tool, call.input, verdict, submitted=submitted)
     lost = any(known.digest == call.digest and known.state == "unknown" and known.ask for known in turn.calls)
     if verdict.action == "deny":
-        draft.put_call(replace(call, state="denied", note="against the rules"))
-        draft.rule(
+        planned = verdict.rule == planning.RULE
+        _refuse(
+            draft,
             call,
-            deny=f"The bridge's rules refuse this ({verdict.rule}). Find another way, or say what you need.",
+            planning.NOT_YET
+            if planned
+            else f"The bridge's rules refuse this ({verdict.rule}). Find another way, or say what you need.",
+            note="not while planning" if planned else "against the rules",
         )
+    elif call.tool in asks.KINDS:
+        _put(draft, call, why)
     elif verdict.action == "allow" and not (lost and call.tool not in READ_ONLY):
         draft.put_call(replace(call, state="allowed"))
         draft.rule(call)
     elif not askcards.approvable(call.tool, call.input):
-        draft.put_call(replace(call, state="denied", note="too large to be shown"))
-        draft.rule(
-            call,
-            deny="This input is too large for a person to see whole, so nobody can approve it. Make it smaller.",
-        )
+        _refuse(draft, call, TOO_LARGE, note="too large to be shown")
     else:
         _ask(draft, call, verdict.rule, why, after_crash=lost)
+
+
+def _refuse(draft: Draft, call: Call, reason: str, *, note: str) -> None:
+    draft.put_call(replace(call, state="denied", note=note))
+    draft.rule(call, deny=reason)
+
+
+def _put(draft: Draft, call: Call, why: str) -> None:
+    """Put a question or a plan to people, whatever the rules allow: its answer is theirs."""
+    if not askcards.approvable(call.tool, call.input):
+        _refuse(draft, call, TOO_LARGE, note="too large to be shown")
+    elif asks.KINDS[call.tool] == "question":
+        try:
+            questions.read(call.input)
+        except BadInput as refusal:
+            _refuse(draft, call, str(refusal), note="not a question that can be put")
+        else:
+            _ask(draft, call, "a question", why, after_crash=False)
+    elif not draft.has().planning:
+        _refuse(
+            draft, call, "You are not planning: the plan was approved, or none was wanted. Carry on.", note=""
+        )
+    elif not planning.plan_of(call.input):
+        _refuse(draft, call, "There is no plan yet: write it into the plan's file first.", note="no plan yet")
+    else:
+        _ask(draft, call, "a plan", why, after_crash=False)
 
 
 def _ask(draft: Draft, call: Call, rule: str, why: str, *, after_crash: bool) -> None:
     ask = mint(draft, call, rule, why)
     draft.put_ask(ask)
     draft.put_call(replace(call, ask=ask.id))
-    loop = draft.now(status="waiting")
+    draft.now(status="waiting")
     node = draft.node(
         graph.ask(ask.id),
         "ask",
-        f"{ask.tool}: {askcards.shown(ask.tool, ask.input)[:4000]}",
+        f"{ask.tool}: {askcards.gist(ask.tool, ask.input)[:4000]}",
         handle=ask.handle,
         digest=ask.digest,
     )
     draft.edge(graph.call(draft.turn().id, call.id), "asked", node)
-    message = askcards.put(
-        ask,
-        notify=draft.callable_deciders(),
-        driver=loop.driver_name,
-        expires_in=wording.duration((ask.expires_at - ask.asked_at).total_seconds()),
-        after_crash=after_crash,
-    )
-    draft.say(message, what=f"ask:{ask.id}", priority=Priority.ASK, card=ask_card(ask))
+    draft.put_on_card(ask, after_crash=after_crash)
 
 
 def ended(draft: Draft, event: ToolEnded) -> None:
@@ -172,127 +193,3 @@ def spoke(draft: Draft, event: AgentSaid) -> None:
     """Words between calls go to the record, not to the thread: the card tells the steps."""
     if draft.loop and draft.loop.turn and draft.loop.turn.id == event.turn and draft.loop.notice:
         draft.now(notice="")
-
-
-def decide(
-    draft: Draft,
-    ask: Ask,
-    choice: Choice,
-    *,
-    member: Member,
-    author: Author,
-    message: str,
-    reason: str = "",
-    edited: str = "",
-) -> None:
-    """Record a decision and let what waited for it go on. Raises BadInput when the edit cannot be taken."""
-    updated = _updated(draft, ask, edited) if choice == "edit" else ""
-    done = asks.settle(
-        ask, choice, member=member.id, name=author.name, at=draft.at, reason=reason, updated_input=updated
-    )
-    draft.put_ask(done)
-    draft.show_settled(done)
-    if choice == "loop":
-        loop = draft.has()
-        draft.now(granted=(*loop.granted, policy.grant(ask.tool, ask.input)))
-    _record(draft, done, author, message)
-    _go_on(draft, done)
-
-
-def _updated(draft: Draft, ask: Ask, edited: str) -> str:
-    """Return the whole input that is to run instead. Raises BadInput when it is none, or when the rules refuse it."""
-    fields = json.loads(ask.input)
-    if not edited.strip():
-        raise BadInput(
-            "The edit is empty.",
-            remedy=f"Say what should run instead: `edit {ask.handle} <command>`. The ask still waits.",
-        )
-    if ask.tool == "Bash":
-        fields["command"] = edited
-    else:
-        try:
-            fields = json.loads(edited)
-        except ValueError as exc:
-            raise BadInput(
-                f"The edit is not JSON ({exc}).",
-                remedy="Change the values of the fields shown. The ask still waits.",
-            ) from exc
-        if not isinstance(fields, dict):
-            raise BadInput(
-                "The edit is no JSON object.",
-                remedy="Keep the fields of the ask as they are named. The ask still waits.",
-            )
-    updated = json.dumps(fields, ensure_ascii=False)
-    verdict = policy.judge(draft.house.policy, (), ask.tool, updated)
-    if verdict.action == "deny":
-        raise BadInput(
-            f"The bridge's rules refuse the edited call ({verdict.rule}).", remedy="The ask still waits."
-        )
-    return updated
-
-
-def _record(draft: Draft, ask: Ask, author: Author, message: str) -> None:
-    words = f"{ask.state} by {author.name}: {askcards.shown(ask.tool, ask.updated_input or ask.input)[:2000]}"
-    node = draft.node(
-        graph.decision(ask.id),
-        "decision",
-        words,
-        state=ask.state,
-        choice=ask.choice or "",
-        reason=ask.reason,
-        where=message,
-    )
-    person = draft.node(graph.person(author.identity), "person", author.name)
-    draft.edge(node, "by", person)
-    draft.edge(node, "decided", graph.ask(ask.id))
-    if ask.state == "allowed":
-        draft.edge(node, "allowed", graph.call(ask.turn, ask.call))
-
-
-def _go_on(draft: Draft, ask: Ask) -> None:
-    """Let the session hear the verdict: at once where it waits, by a new leg where it was put away or lost."""
-    loop = draft.has()
-    turn = loop.turn
-    if turn is None or turn.id != ask.turn or turn.state == "ended":
-        return
-    if turn.state == "parked":
-        turns.another_leg(draft, "", resume_at_call=True)
-        return
-    if turn.state == "adrift":
-        if not draft.open_asks():
-            turns.carry_on(draft)
-        else:
-            draft.show_status(priority=Priority.STATUS)
-        return
-    call = turn.call(ask.call)
-    if call is not None and call.state == "asked":
-        allowed = ask.state == "allowed"
-        draft.put_call(
-            replace(call, state="allowed" if allowed else "denied", input=ask.updated_input or call.input)
-        )
-        draft.rule(call, ask, deny="" if allowed else prompts.refusal(ask))
-    draft.now(status="waiting" if draft.open_asks() else "running")
-    draft.show_status(priority=Priority.STATUS)
-
-
-def due(draft: Draft, event: AskDue) -> None:
-    """An ask has waited long: remind once, then let it expire, which is not a no."""
-    ask = draft.asks.get(event.ask)
-    if ask is None or not ask.open or draft.loop is None:
-        return
-    if event.stage == "remind":
-        draft.say(
-            askcards.reminder(ask, notify=draft.callable_deciders(), now=draft.at),
-            what=f"remind:{ask.id}",
-            priority=Priority.ASK,
-        )
-        return
-    expire(draft, ask, draft.at)
-
-
-def expire(draft: Draft, ask: Ask, at: datetime) -> None:
-    """Let an ask expire and tell the agent so."""
-    over = replace(ask, state="expired", decided_at=at)
-    draft.put_ask(over)
-    draft.show_settled(over)
-    _go_on(draft, over)

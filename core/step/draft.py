@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core import askcards, asks, cards, people
+from core import askcards, asks, cards, people, questions, wording
 from core.asks import Ask
 from core.effects import (
     CloseLoop,
@@ -101,6 +101,17 @@ class Draft(Sheet):
         """Make an ask's card its one last line."""
         self.show(ask_card(ask), askcards.settled(ask), priority=Priority.ASK)
 
+    def put_on_card(self, ask: Ask, *, after_crash: bool = False) -> None:
+        """Post the card of what an ask waits for now."""
+        message = askcards.put(
+            ask,
+            notify=self.callable_deciders(),
+            driver=self.has().driver_name,
+            expires_in=wording.duration((ask.expires_at - self.at).total_seconds()),
+            after_crash=after_crash,
+        )
+        self.say(message, what=ask_card(ask), priority=Priority.ASK, card=ask_card(ask))
+
     def whisper(self, to: IdentityKey, message: Message, *, what: str) -> None:
         """Tell one person alone."""
         self.effects.append(
@@ -154,7 +165,7 @@ class Draft(Sheet):
             )
         )
 
-    def run_leg(self, *, session: str, resume: bool, prompt: str) -> None:
+    def run_leg(self, *, session: str, resume: bool, prompt: str, plan: bool) -> None:
         """Have the turn's current leg run."""
         loop, turn = self.has(), self.turn()
         self.effects.append(
@@ -167,6 +178,7 @@ class Draft(Sheet):
                 session=session,
                 resume=resume,
                 prompt=prompt,
+                plan=plan,
             )
         )
 
@@ -236,8 +248,9 @@ def failure_card(loop: Loop) -> CardKey:
 
 
 def ask_card(ask: Ask) -> CardKey:
-    """Name an ask's card."""
-    return CardKey(f"ask:{ask.id}")
+    """Name the card that shows what an ask waits for: each of several questions has its own."""
+    place = questions.current(ask)[0] if ask.kind == "question" else 0
+    return CardKey(f"ask:{ask.id}:{place}" if place else f"ask:{ask.id}")
 
 
 def mint(draft: Draft, call: Call, rule: str, why: str) -> Ask:

@@ -37,7 +37,7 @@ def obey(draft: Draft, event: Posted, member: Member | None, command: Command) -
 NEEDS: dict[str, people.Action] = {
     "start": "start",
     "people": "look",
-    **dict.fromkeys(("approve", "deny", "link"), "look"),
+    **dict.fromkeys(("approve", "deny", "answer", "link"), "look"),
 }
 LOOKS = frozenset({"", "status", "list", "log", "diff", "files", "context", "why", "usage"})
 
@@ -77,6 +77,7 @@ def _start(draft: Draft, event: Posted, member: Member, command: Command) -> Non
         driver_identity=event.author.identity, driver_name=event.author.name, created_at=draft.at, updated_at=draft.at, trigger=event.message,
         repo=repo, branch_from=command.options.branch, model=command.options.model or draft.house.model,
         budget_usd=command.options.budget_usd or draft.house.budget_usd, with_thread=command.options.with_thread,
+        planning=command.options.plan,
     )  # fmt: skip
     _new_loop(draft, loop, event)
 
@@ -145,5 +146,5 @@ def _look(draft: Draft, event: Posted, member: Member, command: Command) -> None
 
 
 ORDERS: dict[str, Order] = {
-    **driving.ORDERS, "start": _start, "approve": _decide, "deny": _decide, "people": admission.manage, "link": linking.show_code, "follow": following.follow, "unfollow": following.unfollow,
+    **driving.ORDERS, "start": _start, "approve": _decide, "deny": _decide, "answer": _decide, "people": admission.manage, "link": linking.show_code, "follow": following.follow, "unfollow": following.unfollow,
 }  # fmt: skip

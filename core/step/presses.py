@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core import asks, cards, people, wording
+from core import cards, people, wording
 from core.errors import BadInput
 from core.events import Pressed
 from core.step import decisions, driving, following, holding
@@ -14,12 +14,8 @@ def pressed(draft: Draft, event: Pressed) -> None:
     if draft.desk.follows is not None:
         following.relay(draft, event)
         return
-    found = asks.find(list(draft.asks.values()), event.token)
     member = draft.desk.people.of(event.author.identity)
-    if found is not None:
-        decisions.weigh(
-            draft, *found, member=member, author=event.author, message=event.card, words=event.text.strip()
-        )
+    if decisions.pressed(draft, event, member):
         return
     stranger = holding.found(draft, event.token)
     act = cards.act_of(draft.house.secret, draft.loop, event.token) if draft.loop else None

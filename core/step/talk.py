@@ -12,7 +12,9 @@ from core.step import admission, decisions, driving, following, holding, message
 from core.step.draft import Draft
 
 MAX_INPUTS = 200
-TYPED = re.compile(r"^\s*(approve|deny|edit)\s+#?([0-9a-f]{3,32})\b[ \t]*(.*)$", re.IGNORECASE | re.DOTALL)
+TYPED = re.compile(
+    r"^\s*(approve|deny|edit|answer)\s+#?([0-9a-f]{3,32})\b[ \t]*(.*)$", re.IGNORECASE | re.DOTALL
+)
 
 
 def posted(draft: Draft, event: Posted) -> None:
@@ -60,6 +62,9 @@ def _said_to_loop(draft: Draft, event: Posted, member: Member | None) -> None:
     if member is None:
         holding.hold(draft, event)
         return
+    stops = loop.busy and event.text.strip().lower() in ("stop", "stop!", "halt")
+    if not stops and _may_answer(draft, event, member) and decisions.replied(draft, event, member):
+        return
     if not _is_turn(draft, event, member):
         if event.addressed:
             draft.tell(
@@ -69,7 +74,7 @@ def _said_to_loop(draft: Draft, event: Posted, member: Member | None) -> None:
             )
         _keep(draft, event, turn=False)
         return
-    if loop.busy and event.text.strip().lower() in ("stop", "stop!", "halt"):
+    if stops:
         driving.stop(draft, event.author)
         return
     draft.react(event.message)
@@ -87,6 +92,13 @@ def _is_order(text: str) -> bool:
     except BadInput:
         return False
     return command.word not in ("start", "")
+
+
+def _may_answer(draft: Draft, event: Posted, member: Member) -> bool:
+    """Whether a plain reply can be the answer to a question: the driver's, or one to the bot by whoever may decide."""
+    if not people.may(member, "decide", driver=draft.driver()):
+        return False
+    return event.addressed or (member.id == draft.driver() and not event.mentions)
 
 
 def _is_turn(draft: Draft, event: Posted, member: Member | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core import cards, graph, prompts
+from core import asks, cards, graph, prompts
 from core.effects import Priority
 from core.events import (
     Prepared,
@@ -99,7 +99,11 @@ def start_leg(draft: Draft, prompt: str, *, resume_at_call: bool = False) -> Non
         session, resume = session_id(turn.id, turn.leg), False
         prompt = prompts.afresh(loop, prompt)
     draft.turn(session=session, state="starting")
-    draft.run_leg(session=session, resume=resume, prompt=prompt)
+    # A session that was put away at its plan has to be told there what became of it.
+    at_plan = resume_at_call and any(
+        call.state == "asked" and asks.KINDS.get(call.tool) == "plan" for call in turn.calls
+    )
+    draft.run_leg(session=session, resume=resume, prompt=prompt, plan=loop.planning or at_plan)
 
 
 def another_leg(draft: Draft, prompt: str, *, resume_at_call: bool = False) -> None:

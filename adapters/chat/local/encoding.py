@@ -41,7 +41,9 @@ def _block(raw: Mapping[str, Any]) -> Block:
         case "fields":
             return Fields(pairs=tuple((str(label), str(value)) for label, value in raw["pairs"]))
         case "buttons":
-            return Buttons(buttons=tuple(_button(button) for button in raw["buttons"]))
+            return Buttons(
+                buttons=tuple(_button(button) for button in raw["buttons"]), question=raw.get("question", "")
+            )
         case "attachment":
             return Attachment(name=raw["name"], content=raw["content"])
         case other:
