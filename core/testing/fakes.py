@@ -28,3 +28,11 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self._passed += max(0.0, seconds)
+
+    def jump(self, seconds: float) -> None:
+        """Set the clock on the wall, forwards or back; what `monotonic` counts is not touched."""
+        self._start += timedelta(seconds=seconds)
+
+    def jump_to(self, at: datetime) -> None:
+        """Set the clock on the wall to an instant."""
+        self._start += at - self.now()
