@@ -13,6 +13,7 @@ from core.ids import LoopId, ThreadKey
 from core.loop import Loop
 from core.people import Identity, Member, People
 from core.policy import Policy
+from core.schedules import Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Desk:
     people: People = field(default_factory=People)
     follows: ThreadKey | None = None  # the thread whose loop is followed from this one
     earlier: tuple[LoopId, ...] = ()  # loops this thread had before
+    schedules: tuple[Schedule, ...] = ()  # of this thread, oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +57,4 @@ class Outcome:
     effects: tuple[Effect, ...] = ()
     unfollowed: tuple[ThreadKey, ...] = ()  # threads that follow no loop any more
     spent: Spent | None = None
+    schedules: tuple[Schedule, ...] = ()  # new or changed

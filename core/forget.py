@@ -119,11 +119,21 @@ class Scope:
             found["facts"] = [journal.told(fact, found["lane"], at) for fact in left]
         if found["lane"] in self.lanes:
             found.pop("asks", None)
+            found.pop("schedules", None)
         for body in found.get("asks", ()):
             if body.get("decided_by") in self.members:
                 body |= {"decided_by": None, "decider": SOMEBODY, "reason": ""}
                 if body.get("choice") == "answer":
                     body |= {"answers": [], "updated_input": ""}
+        for body in found.get("schedules", ()):
+            if body["driver"] in self.members or body["driver_identity"] in self.identities:
+                body |= {
+                    "words": "",
+                    "driver": "",
+                    "driver_identity": "",
+                    "driver_name": SOMEBODY,
+                    "deleted": True,
+                }
         if any(f"{identity}:" in found["dedup"] for identity in self.identities):
             found["dedup"] = ""
         after = journal.spell(found)

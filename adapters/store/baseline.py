@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby, islice
 from typing import Any
 
-from adapters.store import codec, journal, walks
+from adapters.store import codec, journal, schedules, walks
 from adapters.store.hand import Hand
 from core import asks, events, graph, ids
 from core import journal as words
@@ -69,6 +69,8 @@ def _lines(hand: Hand) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     for lane, rows in groupby(hand.rows(SEEN), key=lambda row: str(row["lane"])):
         while keys := [[row["kind"], row["dedup"]] for row in islice(rows, TOGETHER)]:
             yield lane, "", {"seen": keys}
+    for schedule in schedules.everything(hand):
+        yield schedule.thread, "", {"schedules": [hand.codec.plain(schedule)]}
     for row in list(hand.rows(LOOPS)):
         yield row["thread"], row["id"], {"asks": list(_asks(row["id"], hand))}
         for spent in _spent(row["id"], row["thread"], hand):

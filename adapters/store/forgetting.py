@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from adapters.store import facts, journal, walks, writes
+from adapters.store import facts, journal, schedules, walks, writes
 from adapters.store.hand import Hand
 from core import asks, forget, graph, ids, loop
 
@@ -162,6 +162,7 @@ def purge(scope: forget.Scope, hand: Hand) -> None:
         hand.run(UNDO_NAMED, word=word)
     for key in sorted(scope.loops):
         _loop(key, scope, hand)
+    schedules.purge(scope, hand)
     for member in scope.members:
         for body in list(hand.column(ASKS_BY, member=member)):
             writes.put_ask(scope.ask(hand.codec.load(asks.Ask, body)), hand)

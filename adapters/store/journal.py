@@ -13,10 +13,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from adapters.store import facts, walks, writes
+from adapters.store import facts, schedules, walks, writes
 from adapters.store.codec import micros
 from adapters.store.hand import Hand
 from core import asks, desk, errors, events, graph, ids, journal, loop, people
+from core.schedules import Schedule
 
 ADD = "INSERT INTO journal (id, lane, loop, people, line) VALUES (:id, :lane, :loop, :people, :line)"
 MARK = "SELECT coalesce(max(id), 0) FROM journal WHERE line = ''"
@@ -47,7 +48,9 @@ ALL_LOOPS = "SELECT id FROM loop ORDER BY seq"
 def note(event: events.Event, outcome: desk.Outcome, news: Sequence[graph.Fact], hand: Hand) -> None:
     """Put down what an event's outcome has for the journal, if anything: its new facts, asks, costs."""
     changed = outcome.loop is not None and event.kind not in journal.PASSING
-    telling = news or outcome.asks or outcome.members or outcome.identities or outcome.spent
+    telling = (
+        news or outcome.asks or outcome.schedules or outcome.members or outcome.identities or outcome.spent
+    )
     if not (telling or changed or event.kind in journal.CHAT):
         return
     hand.run(
@@ -74,6 +77,9 @@ def _line(event: events.Event, outcome: desk.Outcome, news: Sequence[graph.Fact]
         # What its buttons' tokens are made from is a secret, and of no use to whoever reads the journal rightly.
         bodies = ",".join(hand.codec.dump(replace(ask, nonce="")) for ask in outcome.asks)
         line = f'{line[:-1]},"asks":[{bodies}]}}'
+    if outcome.schedules:
+        bodies = ",".join(hand.codec.dump(schedule) for schedule in outcome.schedules)
+        line = f'{line[:-1]},"schedules":[{bodies}]}}'
     if outcome.spent is not None:
         line = f'{line[:-1]},"spent":{hand.codec.dump(outcome.spent)}}}'
     return line
@@ -176,6 +182,8 @@ def _take(record: Mapping[str, Any], hand: Hand) -> None:
     facts.write(journal.facts(record), hand)
     for body in record.get("asks", ()):
         writes.put_ask(hand.codec.load(asks.Ask, json.dumps(body)), hand)
+    for body in record.get("schedules", ()):
+        schedules.put(hand.codec.load(Schedule, json.dumps(body)), hand)
     if "spent" in record:
         writes.put_spend(hand.codec.load(events.Spent, json.dumps(record["spent"])), hand)
     at = micros(datetime.fromisoformat(record["at"]))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
+from adapters.store import schedules
 from adapters.store.codec import instant, micros
 from adapters.store.hand import Hand
 from core import asks, desk, ids, loop, people, ports
@@ -67,8 +68,9 @@ def lane(thread: ids.ThreadKey, everybody: people.People, hand: Hand) -> desk.De
     newest = hand.row(NEWEST_LOOP, thread=thread)
     followed = hand.value(FOLLOWED, thread=thread) if newest is None or not newest["live"] else None
     follows = None if followed is None else ids.ThreadKey(str(followed))
+    own = schedules.of_thread(thread, hand)
     if newest is None:
-        return desk.Desk(thread=thread, people=everybody, follows=follows)
+        return desk.Desk(thread=thread, people=everybody, follows=follows, schedules=own)
     found = hand.column(ASKS, loop=newest["id"], limit=SETTLED_ASKS)
     earlier = hand.column(EARLIER_LOOPS, thread=thread, seq=newest["seq"])
     return desk.Desk(
@@ -78,6 +80,7 @@ def lane(thread: ids.ThreadKey, everybody: people.People, hand: Hand) -> desk.De
         people=everybody,
         follows=follows,
         earlier=tuple(ids.LoopId(identifier) for identifier in earlier),
+        schedules=own,
     )
 
 

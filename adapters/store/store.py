@@ -14,7 +14,7 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from adapters.store import claim, codec, faults, finding, journal, opening, reads, walks, writes
+from adapters.store import claim, codec, faults, finding, journal, opening, reads, schedules, walks, writes
 from adapters.store.hand import Hand
 from adapters.store.ledger import Ledger
 from adapters.store.worker import Worker
@@ -25,6 +25,7 @@ from core.desk import Desk, Outcome
 from core.events import Event
 from core.loop import Loop
 from core.people import People
+from core.schedules import Schedule
 
 RESERVE = 4 << 20
 
@@ -145,6 +146,9 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
 
     async def find_loop(self, prefix: str) -> Sequence[Loop]:
         return await self._reader.do(partial(reads.find_loop, prefix))
+
+    async def schedules(self) -> Sequence[Schedule]:
+        return await self._reader.do(schedules.running)
 
     async def asks_due(self, now: datetime) -> Sequence[tuple[Ask, str]]:
         return await self._reader.do(partial(reads.due, codec.micros(now)))

@@ -211,6 +211,17 @@ watermark = sa.Table(
     sa.Column("value", sa.Text, nullable=False),
 )
 
+schedule = sa.Table(
+    "schedule",
+    META,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("thread", sa.Text, nullable=False),
+    sa.Column("runs", sa.Integer, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+sa.Index("schedule_thread", schedule.c.thread, schedule.c.created_at)
+
 journal = sa.Table(
     "journal",
     META,

@@ -17,6 +17,7 @@ from core.graph import Edge, EdgeKind, Node
 from core.ids import CardKey, LoopId, ThreadKey
 from core.loop import Loop
 from core.people import People
+from core.schedules import Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,9 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
 
     async def find_loop(self, prefix: str) -> Sequence[Loop]:
         """Return the loops whose id starts with `prefix` (four characters or more)."""
+
+    async def schedules(self) -> Sequence[Schedule]:
+        """Return the teams' own schedules that are not paused."""
 
     async def asks_due(self, now: datetime) -> Sequence[tuple[Ask, str]]:
         """Return open asks whose reminder ("remind", not sent yet) or expiry ("expire") has come."""
