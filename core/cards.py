@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from core import progress, wording
+from core import memorycards, progress, wording
 from core.asks import Ask
 from core.events import WorkTaken
 from core.ids import IdentityKey, Token, derived
@@ -127,6 +127,8 @@ def answer(
     if len(words) > LONG_ANSWER:
         blocks = [Text(text=words[:LONG_ANSWER].rsplit("\n", 1)[0] + "\n… (the whole answer is in the file)"),
                   Attachment(name=f"answer-{loop.handle}-{turn.number}.md", content=words)]  # fmt: skip
+    if turn.learned:
+        blocks.append(Text(text=memorycards.announced(turn.learned)))
     artefacts = artefacts_line(work, took=took, spent=turn.spent_usd)
     blocks.append(Text(text=artefacts))
     if more:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from core.errors import BadInput
@@ -55,6 +55,15 @@ WORDS: tuple[Word, ...] = (
     Word(name="rename", usage="<title>", about="give the loop another title", example="/loop rename Clock bug", group="drive"),
     Word(name="done", usage="", about="finish the loop", example="/loop done", group="drive"),
     Word(name="archive", usage="", about="finish it and put its folder away", example="/loop archive", group="drive"),
+    Word(name="remember", usage="[me] <fact>", about="keep a fact for the team, or with “me” for your loops alone; as a reply: that message",
+         example="/loop remember staging is at db2", group="team"),
+    Word(name="forget", usage="[me] <handle or words>", about="take a fact out again", example="/loop forget m3f2", group="team"),
+    Word(name="memory", usage="[me]", about="the facts the team keeps, or your own", example="/loop memory", group="team"),
+    Word(name="focus", usage="[pin <text> | unpin <n>]", about="what matters now: pins, topics, loops that need somebody",
+         example="/loop focus pin Ship 2.0 by Friday", group="team"),
+    Word(name="tag", usage="<word>…", about="say which topics this loop belongs to", example="/loop tag auth", group="team"),
+    Word(name="untag", usage="<word>…", about="take a tag off this loop", example="/loop untag auth", group="team"),
+    Word(name="inbox", usage="<line>", about="put a line into the team's inbox", example="/loop inbox look at the flaky mails", group="team"),
     Word(name="people", usage="[add <@person> admin|member|guest | remove <@person>]", about="who may what here",
          example="/loop people add @ravi member", group="house"),
     Word(name="link", usage="[code]", about="join an account of yours in another chat, by a one-time code", example="/loop link", group="house"),
@@ -82,8 +91,11 @@ LONELY = frozenset(
         "done",
         "archive",
         "unfollow",
+        "memory",
     }
 )
+MOST_TAG_WORDS = 4  # more words than these read like a task
+TAG_WORD = re.compile(r"^#?\w[\w-]*,?$")
 LOOKS_LIKE_A_HANDLE = re.compile(r"^#?[0-9a-f]{3,32}$", re.IGNORECASE)
 LOOKS_LIKE_A_CODE = re.compile(r"^[0-9A-Z]{4}-[0-9A-Z]{4}$", re.IGNORECASE)
 
@@ -97,6 +109,7 @@ class Options:
     model: str = ""
     budget_usd: float | None = None
     with_thread: bool = True
+    tags: str = ""
     plan: bool = False
 
 
@@ -130,7 +143,8 @@ def parse(words: str) -> Command:
     if len(first) > LONGEST_WORD:
         return _start(words)
     misspelt = (
-        len(rest.split(None, 2)) <= 2
+        not name.endswith(":")
+        and len(rest.split(None, 2)) <= 2
         and name not in BY_NAME
         and difflib.get_close_matches(name, NAMES, n=1, cutoff=0.8)
     )
@@ -153,24 +167,36 @@ def _first_line_word(words: str) -> tuple[str, str, str]:
     return first, "", rest
 
 
+def _is_handle(rest: str) -> bool:
+    return bool(LOOKS_LIKE_A_HANDLE.match(rest))
+
+
+def _are_tags(rest: str) -> bool:
+    words = rest.split()
+    return len(words) <= MOST_TAG_WORDS and all(TAG_WORD.match(word) for word in words)
+
+
 def _fits(name: str, rest: str) -> bool:
-    if name in LONELY:
-        return not rest or (name == "list" and rest == "all")
-    if name in ("approve", "deny", "answer"):
-        return bool(LOOKS_LIKE_A_HANDLE.match(rest.split(" ", 1)[0])) if rest else True
-    if name == "claim":
-        return not rest or bool(LOOKS_LIKE_A_CODE.match(rest)) or " " not in rest
-    if name == "follow":
-        return bool(LOOKS_LIKE_A_HANDLE.match(rest)) or not rest
-    if name == "link":
-        return not rest or bool(LOOKS_LIKE_A_CODE.match(rest))
-    if name == "help":
-        return " " not in rest
-    if name == "why":
-        return len(rest.split()) <= 2
-    if name == "people":
-        return not rest or rest.split(" ", 1)[0] in ("add", "remove")
-    return True
+    """Whether what follows a word can follow it as a subcommand; nothing fits them all."""
+    fits = FITS.get(name)
+    if not rest:
+        return True
+    return name not in LONELY if fits is None else fits(rest)
+
+
+FITS: dict[str, Callable[[str], bool]] = {
+    "list": lambda rest: rest == "all",
+    "memory": lambda rest: rest == "me",
+    **dict.fromkeys(("approve", "deny", "answer"), lambda rest: _is_handle(rest.split(" ", 1)[0])),
+    "claim": lambda rest: bool(LOOKS_LIKE_A_CODE.match(rest)) or " " not in rest,
+    "follow": _is_handle,
+    "link": lambda rest: bool(LOOKS_LIKE_A_CODE.match(rest)),
+    "help": lambda rest: " " not in rest,
+    "why": lambda rest: len(rest.split()) <= 2,
+    "people": lambda rest: rest.split(" ", 1)[0] in ("add", "remove"),
+    "focus": lambda rest: rest.split(None, 1)[0] in ("pin", "unpin"),
+    **dict.fromkeys(("tag", "untag"), _are_tags),
+}
 
 
 def _start(words: str) -> Command:
@@ -178,7 +204,13 @@ def _start(words: str) -> Command:
     return Command(word="start", rest=task, options=options)
 
 
-VALUED = {"--repo": "repo", "--branch": "branch", "--model": "model", "--budget": "budget_usd"}
+VALUED = {
+    "--tag": "tags",
+    "--repo": "repo",
+    "--branch": "branch",
+    "--model": "model",
+    "--budget": "budget_usd",
+}
 LAST_OPTION = re.compile(r"(?:^|\s+)(--[a-z][a-z-]*)(?:[= ][^\s-]\S*)?\s*$")
 LAST_OPTION_WITHIN = 200  # characters
 FLAGS = {"--no-context": ("with_thread", False), "--plan": ("plan", True)}

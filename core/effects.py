@@ -76,7 +76,9 @@ class React(Doing):
 class Look(Doing):
     """Read something and post it for whoever asked: `why`, `log`, `diff`, `files`, `list`, `context`, `usage`."""
 
-    what: Literal["why", "log", "diff", "files", "list", "context", "usage", "people", "details"]
+    what: Literal[
+        "why", "log", "diff", "files", "list", "context", "usage", "people", "details", "focus", "memory"
+    ]
     argument: str
     to: IdentityKey
     loop: LoopId = LoopId("")
@@ -99,6 +101,66 @@ class Follow(Doing):
     author: Author
     message: str
     kind: Literal["follow"] = "follow"
+
+
+# ── to memory and focus ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remember(Doing):
+    """Keep a fact: `text`, or where that is empty or a link, the message it leads to; answered by Remembered, RememberHeld or NotDone."""
+
+    text: str
+    author: Author
+    message: str
+    reply_to: str = ""
+    personal: bool = False
+    via: str = ""
+    kind: Literal["remember"] = "remember"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share(Doing):
+    """Keep what was held: for the team with `share`, else in the layer of whoever asked; answered by Remembered or NotDone."""
+
+    held: str
+    share: bool
+    author: Author
+    press: str
+    via: str = ""
+    kind: Literal["share"] = "share"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forget(Doing):
+    """Take the one fact that words stand for out of a layer; answered by Forgotten or NotDone."""
+
+    words: str
+    author: Author
+    message: str
+    personal: bool = False
+    via: str = ""
+    kind: Literal["forget"] = "forget"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reindex(Doing):
+    """Bring a layer's index of facts up to its files."""
+
+    layer: str
+    kind: Literal["reindex"] = "reindex"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jot(Doing):
+    """Pin a line, take pin number `words` off, or put a line into the inbox; answered by Jotted or NotDone."""
+
+    what: Literal["pin", "unpin", "inbox"]
+    words: str
+    author: Author
+    message: str
+    via: str = ""
+    kind: Literal["jot"] = "jot"
 
 
 # ── to the loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,6 +247,11 @@ Effect = (
     | Look
     | Relay
     | Follow
+    | Remember
+    | Share
+    | Forget
+    | Reindex
+    | Jot
     | ReadThread
     | Prepare
     | RunLeg

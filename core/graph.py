@@ -92,5 +92,13 @@ def path(repo_name: str, name: str) -> str:
     return f"file:{repo_name}:{name}"
 
 
+def memory(layer: str, memo: str) -> str:
+    return f"memory:{layer}/{memo}"
+
+
+def focus(tag: str) -> str:
+    return f"focus:{tag}"
+
+
 def page(layer: str, name: str) -> str:
     return f"page:{layer}/{name}"

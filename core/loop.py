@@ -75,6 +75,7 @@ class Turn:
     breaks: int = 0  # how often its process broke in a row
     trigger: str = ""  # the message that started it
     stopped_by: str = ""  # who wants it to end
+    learned: tuple[str, ...] = ()  # what its agent promoted to the team's memory, as the end of the turn tells it
 
     def call(self, identifier: CallId) -> Call | None:
         """Return the newest call with this id."""
@@ -112,6 +113,7 @@ class Loop:
     turns: int = 0
     turn: Turn | None = None
     inputs: tuple[Input, ...] = ()
+    tags: tuple[str, ...] = ()
     followers: tuple[ThreadKey, ...] = ()  # other threads that see the loop and may speak to it
     files: tuple[FileRef, ...] = ()  # of the chat, for its inbox
     held: tuple[Held, ...] = ()

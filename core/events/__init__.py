@@ -21,7 +21,17 @@ from core.events.agent import (
 from core.events.base import Author, FileRef, Happening, OfLoop, OfTurn, aware
 from core.events.chat import Admitted, Deleted, Edited, Followed, Posted, Pressed, ThreadRead
 from core.events.layers import LayerMoved, Page
+from core.events.memory import Forgotten, Jotted, NotDone, Remembered, RememberHeld
 from core.events.meters import AskDue, EgressDenied, ModelFailed, Pulsed, Spent
+from core.events.schedule import (
+    ClaimRead,
+    ClaimsRead,
+    DistillDue,
+    JobSaid,
+    SourceChanged,
+    Ticked,
+    WentIdle,
+)
 from core.events.work import CommitTaken, Prepared, PrepareFailed, WorkStuck, WorkTaken
 
 Event = (
@@ -29,7 +39,8 @@ Event = (
     | Prepared | PrepareFailed
     | TurnQueued | TurnStarted | AgentSaid | ToolCalled | ToolEnded | TurnResult | TurnParked | TurnBroke | TurnInterrupted
     | VerdictLost | WorkTaken | WorkStuck | Spent | EgressDenied | ModelFailed | AskDue | Pulsed
-    | LayerMoved
+    | LayerMoved | Remembered | RememberHeld | Forgotten | Jotted | NotDone
+    | Ticked | JobSaid | WentIdle | DistillDue | ClaimsRead | SourceChanged
 )  # fmt: skip
 
 __all__ = [
@@ -37,16 +48,23 @@ __all__ = [
     "AgentSaid",
     "AskDue",
     "Author",
+    "ClaimRead",
+    "ClaimsRead",
     "CommitTaken",
     "Deleted",
+    "DistillDue",
     "Edited",
     "EgressDenied",
     "Event",
     "FileRef",
     "Followed",
+    "Forgotten",
     "Happening",
+    "JobSaid",
+    "Jotted",
     "LayerMoved",
     "ModelFailed",
+    "NotDone",
     "OfLoop",
     "OfTurn",
     "Page",
@@ -55,8 +73,12 @@ __all__ = [
     "Prepared",
     "Pressed",
     "Pulsed",
+    "RememberHeld",
+    "Remembered",
+    "SourceChanged",
     "Spent",
     "ThreadRead",
+    "Ticked",
     "ToolCalled",
     "ToolEnded",
     "TurnBroke",
@@ -66,6 +88,7 @@ __all__ = [
     "TurnResult",
     "TurnStarted",
     "VerdictLost",
+    "WentIdle",
     "WorkStuck",
     "WorkTaken",
     "aware",

@@ -22,6 +22,7 @@ class Posted(Happening):
     files: tuple[FileRef, ...] = ()
     permalink: str = ""
     via: str = ""  # the thread it was written in, when that one follows the loop of this one
+    room: Literal["", "open", "closed"] = ""  # whether every member may enter where it was written; empty: not known
     kind: Literal["posted"] = "posted"
 
     @property

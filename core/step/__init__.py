@@ -8,11 +8,13 @@ from core.step import (
     admission,
     calls,
     endings,
+    focusing,
     following,
     layers,
     messages,
     meters,
     presses,
+    remembering,
     settling,
     talk,
     turns,
@@ -45,6 +47,11 @@ RULES = {
     events.AskDue: settling.due,
     events.Pulsed: meters.pulsed,
     events.LayerMoved: layers.moved,
+    events.Remembered: remembering.remembered,
+    events.RememberHeld: remembering.held,
+    events.Forgotten: remembering.forgotten,
+    events.NotDone: remembering.not_done,
+    events.Jotted: focusing.jotted,
 }
 
 

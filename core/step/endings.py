@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core import cards, graph, prompts, wording
+from core import cards, graph, memorycards, prompts, reports, wording
 from core.effects import Priority
 from core.events import (
     PrepareFailed,
@@ -113,6 +113,7 @@ def broke(draft: Draft, event: TurnBroke) -> None:
     if event.lost:
         draft.now(session="")
     if event.stopped:
+        _tell_learned(draft)
         who = wording.line(draft.turn().stopped_by, 40)
         draft.turn(state="ended", stopped_by="")
         draft.now(status="idle", notice=f"stopped by {who}" if who else "stopped")
@@ -147,9 +148,18 @@ def interrupted(draft: Draft, event: TurnInterrupted) -> None:
 
 def fail(draft: Draft, what: str, remedy: str) -> None:
     """Put the loop down with what happened; Retry takes it up again."""
+    _tell_learned(draft)
     if draft.has().turn is not None:
         draft.turn(state="ended")
     loop = draft.now(status="failed", failure=what, remedy=remedy, notice="")
     draft.show_status(priority=Priority.STATUS)
     message = cards.failure(loop, secret=draft.house.secret)
     draft.say(message, what=f"failure:{loop.id}", card=failure_card(loop))
+
+
+def _tell_learned(draft: Draft) -> None:
+    """Say what a turn promoted to the team's memory when no answer will; a retry does not say it again."""
+    turn = draft.has().turn
+    if turn is not None and turn.learned:
+        draft.say(reports.note(memorycards.announced(turn.learned)), what=f"learned:{turn.id}")
+        draft.turn(learned=())

@@ -15,7 +15,8 @@ def note(draft: Draft, event: Posted) -> str:
     """Write a message with its author, its thread and its files into the graph; return its node's key."""
     lane = draft.desk.thread
     key = graph.message(message_key(lane, event.message))
-    place = draft.node(graph.thread(lane), "thread")
+    room = {"room": event.room} if event.room and not event.via else {}
+    place = draft.node(graph.thread(lane), "thread", **room)
     who = draft.node(
         graph.person(event.author.identity),
         "person",

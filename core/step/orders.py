@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from core import commands, graph, people, reports, wording
+from core import commands, focus, graph, people, reports, wording
 from core.commands import Command
 from core.effects import Priority
 from core.errors import BadInput
@@ -13,7 +13,7 @@ from core.events import Posted
 from core.ids import LoopId, derived, message_key
 from core.loop import Loop
 from core.people import Member
-from core.step import admission, decisions, driving, following, linking, messages
+from core.step import admission, decisions, driving, focusing, following, linking, messages, remembering
 from core.step.draft import Draft
 
 Order = Callable[[Draft, Posted, Member, Command], None]
@@ -71,6 +71,7 @@ def _start(draft: Draft, event: Posted, member: Member, command: Command) -> Non
             remedy="Put the long part into messages of this thread (they are read as context) and say in a sentence what to do with it.",
         )
     repo = _repo(draft, command.options.repo)
+    tags = focus.tags(command.options.tags)
     identifier = LoopId(derived("loop", event.dedup))
     loop = Loop(
         id=identifier, thread=draft.desk.thread, title=wording.title_of(task), task=task, driver=member.id,
@@ -79,12 +80,13 @@ def _start(draft: Draft, event: Posted, member: Member, command: Command) -> Non
         budget_usd=command.options.budget_usd or draft.house.budget_usd, with_thread=command.options.with_thread,
         planning=command.options.plan,
     )  # fmt: skip
-    _new_loop(draft, loop, event)
+    _new_loop(draft, loop, event, tags)
 
 
-def _new_loop(draft: Draft, loop: Loop, event: Posted) -> None:
+def _new_loop(draft: Draft, loop: Loop, event: Posted, tags: Sequence[str]) -> None:
     draft.loop = loop
     draft.asks.clear()
+    focusing.put(draft, tags)
     messages.give_files(draft, event.files)
     node = draft.node(graph.loop(loop.id), "loop", loop.task, title=loop.title, driver=loop.driver_name)
     trigger = graph.message(message_key(loop.thread, event.message))
@@ -146,5 +148,6 @@ def _look(draft: Draft, event: Posted, member: Member, command: Command) -> None
 
 
 ORDERS: dict[str, Order] = {
-    **driving.ORDERS, "start": _start, "approve": _decide, "deny": _decide, "answer": _decide, "people": admission.manage, "link": linking.show_code, "follow": following.follow, "unfollow": following.unfollow,
+    **driving.ORDERS, "start": _start, "approve": _decide, "deny": _decide, "answer": _decide, "people": admission.manage, "link": linking.show_code, "remember": remembering.remember, "forget": remembering.forget, "focus": focusing.show, "tag": focusing.tag, "untag": focusing.untag, "inbox": focusing.inbox,
+    "follow": following.follow, "unfollow": following.unfollow,
 }  # fmt: skip

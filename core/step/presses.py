@@ -5,7 +5,7 @@ from __future__ import annotations
 from core import cards, people, wording
 from core.errors import BadInput
 from core.events import Pressed
-from core.step import decisions, driving, following, holding
+from core.step import decisions, driving, following, holding, remembering
 from core.step.draft import Draft
 
 
@@ -15,7 +15,7 @@ def pressed(draft: Draft, event: Pressed) -> None:
         following.relay(draft, event)
         return
     member = draft.desk.people.of(event.author.identity)
-    if decisions.pressed(draft, event, member):
+    if decisions.pressed(draft, event, member) or remembering.pressed(draft, event, member):
         return
     stranger = holding.found(draft, event.token)
     act = cards.act_of(draft.house.secret, draft.loop, event.token) if draft.loop else None

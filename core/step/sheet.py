@@ -126,7 +126,7 @@ class Sheet:
 
     def node(self, key: str, kind: graph.NodeKind, text: str = "", **props: str) -> str:
         """Note a thing, with the lane as its audience; return its key."""
-        audience = "bridge" if kind in ("person", "repo", "commit") else self.desk.thread
+        audience = "bridge" if kind in ("person", "repo", "commit", "focus") else self.desk.thread
         self.facts.append(
             graph.Node(key=key, kind=kind, audience=audience, at=self.at, text=text, props=props)
         )
