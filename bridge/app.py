@@ -167,7 +167,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
         others={
             effects.Prepare: preparing,
             effects.TakeWork: works,
-            effects.CloseLoop: Closing(loops=home.loops, runner=runner, gateway=gateway),
+            effects.CloseLoop: Closing(loops=home.loops, runner=runner, gateway=gateway, guard=guard),
             effects.Relay: relaying.relay,
             effects.Follow: relaying.follow,
             effects.ReadThread: Reading(chats=chats.connected, clock=clock, emit=wires.emit),

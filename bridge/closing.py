@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.folders import LoopFolder
+from bridge.memory import MemoryGuard
 from core.effects import CloseLoop
 from core.ports import AgentRunner, Gateway
 
@@ -18,10 +19,12 @@ class Closing:
     loops: Path
     runner: AgentRunner
     gateway: Gateway
+    guard: MemoryGuard
 
     async def __call__(self, effect: CloseLoop) -> None:
         """End what lives of the loop."""
         await self.runner.close(effect.loop)
         await self.gateway.close(effect.loop)
+        self.guard.forget(LoopFolder.of(self.loops, effect.loop).launcher)
         if effect.archive:
             await asyncio.to_thread(LoopFolder.of(self.loops, effect.loop).remove_home)

@@ -33,6 +33,11 @@ class MemoryGuard:
         self._over.pop(launcher, None)
         self.watchdog.watch(launcher, self._allowed)
 
+    def forget(self, launcher: Path) -> None:
+        """Look no longer after the box of a loop that is over (idempotent)."""
+        self._over.pop(launcher, None)
+        self.watchdog.forget(launcher)
+
     def explaining(self, launcher: Path, emit: Emit) -> Emit:
         """Return an `emit` that says of a killed box why it ended."""
 

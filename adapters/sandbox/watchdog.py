@@ -31,6 +31,11 @@ class Watchdog:
         self._every = every
         self._allowed: dict[Path, int] = {}
 
+    @property
+    def watched(self) -> set[Path]:
+        """Return the launchers whose boxes are looked after."""
+        return set(self._allowed)
+
     def watch(self, launcher: Path, memory_bytes: int) -> None:
         """Look after whatever `launcher` runs, now and later, until `forget`."""
         self._allowed[launcher] = memory_bytes

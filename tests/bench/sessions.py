@@ -16,7 +16,7 @@ from statistics import median
 
 from adapters.chat.local.client import Client
 from adapters.sandbox.bwrap import Bubblewrap
-from bridge import app
+from bridge import edge
 from bridge.cli_copy import cli_copy
 from config import settings as configuration
 from tests.bench.floor import Bare
@@ -74,7 +74,7 @@ async def staged(root: Path) -> AsyncIterator[Stage]:
     await asyncio.to_thread(place.furnish)
     await asyncio.to_thread(place.seed)
     settings = configuration.load(place.home, {})
-    sandbox = Bubblewrap(user=app._service_user(settings), state=root)
+    sandbox = Bubblewrap(user=edge._service_user(settings), state=root)
     cli, _ = await asyncio.to_thread(cli_copy, place.home)
     async with Model(root / "model.sock") as model:
         environ = {"LOOPBRIDGE_MODEL__BASE_URL": model.base_url, "LOOPBRIDGE_MODEL__API_KEY": "bench"}

@@ -1,0 +1,37 @@
+"""Putting a loop away: nothing of it is looked after any longer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bridge.closing import Closing
+from bridge.folders import LoopFolder
+from bridge.memory import MemoryGuard
+from core.effects import CloseLoop
+from core.ids import LoopId, thread_key
+
+LOOP = LoopId("a" * 32)
+
+
+class Ends:
+    """Stands for whoever ends something of a loop."""
+
+    def __init__(self) -> None:
+        self.ended: list[LoopId] = []
+
+    async def close(self, loop: LoopId) -> None:
+        self.ended.append(loop)
+
+
+async def test_a_closed_loop_is_watched_no_longer(tmp_path: Path) -> None:
+    guard, runner, gateway = MemoryGuard(1 << 20), Ends(), Ends()
+    launcher = LoopFolder.of(tmp_path, LOOP).launcher
+    other = LoopFolder.of(tmp_path, LoopId("b" * 32)).launcher
+    guard.watch(launcher)
+    guard.watch(other)
+    closing = Closing(loops=tmp_path, runner=runner, gateway=gateway, guard=guard)  # type: ignore[arg-type]
+    effect = CloseLoop(key="close", lane=thread_key("local", "w", "c", "1"), loop=LOOP)
+    await closing(effect)
+    await closing(effect)
+    assert guard.watchdog.watched == {other}
+    assert runner.ended == gateway.ended == [LOOP, LOOP]
