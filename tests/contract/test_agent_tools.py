@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from adapters.agent import tools
 from adapters.agent.runner import Sessions
 from adapters.rehearsal import script
 from adapters.rehearsal.server import Rehearsal
 from core.errors import BadInput
 from core.events import ToolCalled, ToolEnded, TurnResult
-from core.ports import ToolAnswer, ToolSpec, ToolUse, Verdict
+from core.ids import LoopId, thread_key, turn_id
+from core.ports import Leg, ToolAnswer, ToolSpec, ToolUse, Verdict
 from tests.contract.agent_rig import ALLOW, Bench, Clock, call, rule
 from tests.contract.test_agent_boxed import launcher, relay
 
@@ -76,3 +78,41 @@ async def test_the_agent_uses_our_tools_from_inside_its_box(home: Path, service_
     assert {(use.loop, use.turn, use.leg) for use in hand.uses} == {(b.loop, told[-1].turn, 1)}
     assert [called.tool for called in b.of(ToolCalled)] == ["mcp__loop__echo"] * 5
     assert [ended.ok for ended in b.of(ToolEnded)] == [True, False, False, False]
+
+
+async def test_a_flood_of_calls_meets_a_bound() -> None:
+    hand, at_work, most = Echo(), 0, 0
+
+    class Slow(Echo):
+        async def __call__(self, use: ToolUse) -> ToolAnswer:
+            nonlocal at_work, most
+            at_work += 1
+            most = max(most, at_work)
+            await asyncio.sleep(0)
+            at_work -= 1
+            return await hand(use)
+
+    legs = [_leg(1), _leg(2)]
+    door = tools._Door(lambda: legs[0])
+    answers = await asyncio.gather(
+        *(door.call(Slow(), {"words": str(number)}) for number in range(tools.PER_LEG + 20))
+    )
+    assert most <= tools.AT_ONCE
+    assert len(hand.uses) == tools.PER_LEG
+    assert [answer.failed for answer in answers].count(True) == 20
+    del legs[0]
+    assert (await door.call(Slow(), {"words": "again"})).text == "heard again"
+
+
+async def test_nothing_is_done_between_two_turns() -> None:
+    hand = Echo()
+    assert (await tools._Door(lambda: None).call(hand, {"words": "one"})).failed
+    assert hand.uses == []
+
+
+def _leg(number: int) -> Leg:
+    loop = LoopId("a" * 32)
+    return Leg(
+        loop=loop, thread=thread_key("local", "w", "c", "1"), turn=turn_id(loop, 1), number=number, launcher=Path("/x"),
+        cwd="/", session="s", resume=False, prompt="p", system="", model="m",
+    )  # fmt: skip
