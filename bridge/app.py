@@ -134,7 +134,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
         Chats(settings=settings, clock=clock, supervisor=supervisor, builders=builders)
     )
     metrics = Metrics()
-    boxes = Boxes(sandbox=outer.sandbox, git=git, cli=outer.cli, limits=limits)
+    boxes = Boxes(sandbox=outer.sandbox, git=git, layers=outer.layers, cli=outer.cli, limits=limits)
     guard = MemoryGuard(limits.memory_bytes)
     supervisor.keep("memory", guard.watchdog.run)
     doctrine = await asyncio.to_thread(DOCTRINE.read_text, encoding="utf-8")
@@ -145,7 +145,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
     )  # fmt: skip
     works = Works(loops=home.loops, store=store, git=git, boxes=boxes, clock=clock, emit=wires.emit)
     preparing = Preparing(
-        loops=home.loops, store=store, git=git, sandbox=outer.sandbox, gateway=gateway, runner=runner, boxes=boxes, clock=clock, emit=wires.emit,
+        loops=home.loops, store=store, git=git, layers=outer.layers, sandbox=outer.sandbox, gateway=gateway, runner=runner, boxes=boxes, clock=clock, emit=wires.emit,
         versions=Versions(doctrine=sha256(doctrine), policy=sha256(repr(policy)), cli=outer.version), first_leg=legs.first, fetch=fetch,
     )  # fmt: skip
     looks = Looks(store=store, works=works, clock=clock, repos=house.repos)

@@ -11,9 +11,11 @@ from pathlib import Path
 from adapters.agent import managed
 from adapters.git import workspace
 from bridge.folders import LoopFolder
+from core import layers
 from core.loop import Loop
-from core.ports import Bind, Box, Git, Limits, Sandbox
+from core.ports import Bind, Box, Git, Layers, Limits, Sandbox
 
+CONTEXT = "/loop/context"
 WORKDIR, HOME, CLI = "/loop/workdir", "/home/loop", "/opt/claude"
 MODEL, EGRESS = "/run/model.sock", "/run/egress.sock"
 PROXY = "http://127.0.0.1:3128"
@@ -32,6 +34,7 @@ class Boxes:
 
     sandbox: Sandbox
     git: Git
+    layers: Layers
     cli: Path
     limits: Limits
 
@@ -45,6 +48,7 @@ class Boxes:
                 *plain.binds,
                 Bind(source=self.cli, dest=CLI),
                 Bind(source=folder.home, dest=HOME, writable=True),
+                *self._context(loop, folder),
                 Bind(source=folder.outbox, dest="/loop/outbox", writable=True),
                 Bind(source=folder.inbox, dest="/loop/inbox"),
                 Bind(source=folder.capsule, dest="/loop/capsule"),
@@ -71,6 +75,25 @@ class Boxes:
             binds=(Bind(source=folder.workdir, dest=WORKDIR, writable=True), *mirror),
             limits=self.limits,
         )
+
+    def clones(self, loop: Loop, folder: LoopFolder) -> Box:
+        """Return the box in which all of the loop's clones are made: the code's and those of its layers."""
+        plain = self.clone(loop, folder)
+        return replace(plain, binds=(*plain.binds, *self._context(loop, folder)))
+
+    def layer(self, loop: Loop, folder: LoopFolder, layer: str) -> Box:
+        """Return the box in which git looks at the loop's clone of a layer."""
+        where = f"{CONTEXT}/{layers.folder(layer)}"
+        binds = (
+            Bind(source=folder.context / layers.folder(layer), dest=where, writable=True),
+            Bind(source=self.layers.mirror(layer), dest=f"/mirror/context/{layers.folder(layer)}.git"),
+        )
+        return Box(name=f"loop-{loop.handle}", cwd=where, binds=binds, limits=self.limits)
+
+    def _context(self, loop: Loop, folder: LoopFolder) -> tuple[Bind, ...]:
+        """Return the binds of the layers the loop has; one that was made before there were layers has none."""
+        there = [name for name in layers.of(loop.personal) if (folder.context / layers.folder(name)).is_dir()]
+        return tuple(bind for name in there for bind in self.layer(loop, folder, name).binds)
 
     def write_launcher(self, loop: Loop, folder: LoopFolder) -> None:
         """Write the file that the agent's SDK runs as its CLI."""

@@ -1,6 +1,6 @@
 """A loop's folder: the whole description of its sandbox. Owns: LoopFolder. Imports: core.ids. Effects: makes folders, writes files.
 
-lock.json · capsule/ · workdir/ · home/ · inbox/ · outbox/ · launch · model.sock · egress.sock
+lock.json · capsule/ · context/{knowledge,notes,personal} · workdir/ · home/ · inbox/ · outbox/ · launch · model.sock · egress.sock
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 from core.ids import LoopId
 
 BRIDGE_ONLY, READABLE = 0o700, 0o755
-AGENTS = ("workdir", "home", "outbox")  # what the box may write
+LAYERS = ("knowledge", "notes", "personal")
+AGENTS = ("workdir", "home", "outbox", *(f"context/{layer}" for layer in LAYERS))  # what the box may write
 GIVEN = ("capsule", "inbox")  # what the box may read
 
 
@@ -49,6 +50,10 @@ class LoopFolder:
         return self.root / "capsule"
 
     @property
+    def context(self) -> Path:
+        return self.root / "context"
+
+    @property
     def thread(self) -> Path:
         return self.capsule / "thread.xml"
 
@@ -73,7 +78,7 @@ class LoopFolder:
         self.root.mkdir(mode=BRIDGE_ONLY, parents=True, exist_ok=True)
         for name in (*AGENTS, *GIVEN):
             place = self.root / name
-            place.mkdir(mode=READABLE, exist_ok=True)
+            place.mkdir(mode=READABLE, parents=True, exist_ok=True)
             if owner is not None and name in AGENTS:
                 os.chown(place, *owner)
 
@@ -83,6 +88,14 @@ class LoopFolder:
         draft.write_text(text, encoding="utf-8")
         draft.chmod(0o644)
         draft.replace(place)
+
+    def drop_personal(self) -> bool:
+        """Take the clone of somebody's own layer away; say whether there was one."""
+        place = self.context / "personal"
+        if not place.is_dir():
+            return False
+        shutil.rmtree(place)
+        return True
 
     def remove_home(self) -> None:
         """Drop what only a live session needs; the clone, the capsule and the lock stay."""

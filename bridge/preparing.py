@@ -16,11 +16,12 @@ import structlog
 from bridge.boxes import Boxes
 from bridge.fetching import Fetching
 from bridge.folders import LoopFolder
-from core import assemble, events, lock
+from bridge.pulling import Start, pull
+from core import assemble, events, layers, lock
 from core.effects import Prepare
 from core.errors import LoopbridgeError
 from core.loop import Loop
-from core.ports import AgentRunner, Clock, Emit, Gateway, Git, Leg, Sandbox, Store
+from core.ports import AgentRunner, Clock, Emit, Gateway, Git, Layers, Leg, Sandbox, Store
 
 log = structlog.get_logger(__name__)
 THREAD_READ = 2_000  # messages looked at for a capsule
@@ -43,6 +44,7 @@ class Preparing:
     loops: Path
     store: Store
     git: Git
+    layers: Layers
     sandbox: Sandbox
     gateway: Gateway
     runner: AgentRunner
@@ -80,11 +82,7 @@ class Preparing:
     async def _make(self, loop: Loop, effect: Prepare) -> None:
         folder = LoopFolder.of(self.loops, loop.id)
         await asyncio.to_thread(folder.make, self.sandbox.owner())
-        base = ""
-        if loop.repo:
-            base = await self.git.sync(loop.repo)
-            if loop.branch_from:
-                base = await self.git.resolve(loop.repo, loop.branch_from)
+        start = await pull(loop, self.git, self.layers)
         await open_gateway(self.gateway, loop, folder)
         await asyncio.to_thread(self.boxes.write_launcher, loop, folder)
         warming = asyncio.create_task(self.runner.prewarm(self.first_leg(loop, folder)))
@@ -92,28 +90,29 @@ class Preparing:
             async with asyncio.TaskGroup() as group:
                 given = group.create_task(self._capsule(loop, folder))
                 fetched = group.create_task(self.fetch(loop, folder))
-                if loop.repo:
-                    group.create_task(
-                        self.git.clone(loop.repo, base, loop.work_branch, self.boxes.clone(loop, folder))
-                    )
+                also = start.checkouts(loop, self.layers)
+                box = self.boxes.clones(loop, folder)
+                group.create_task(self.git.clone(loop.repo, start.base, loop.work_branch, box, also=also))
         except* LoopbridgeError as group_error:
             warming.cancel()
             raise group_error.exceptions[0] from None
         capsule = given.result()
-        await asyncio.to_thread(folder.write, folder.lock, self._lock(loop, base, capsule).to_json())
+        await asyncio.to_thread(folder.write, folder.lock, self._lock(loop, start, capsule).to_json())
         await self.emit(
             events.Prepared(
                 lane=loop.thread,
                 at=self.clock.now(),
                 loop=loop.id,
-                base=base,
+                base=start.base,
+                layers=start.layers,
+                private=start.private,
                 branch=loop.work_branch if loop.repo else "",
                 digest=capsule.digest,
                 attempt=effect.attempt,
                 messages=capsule.keys,
                 people=capsule.people,
                 files=len(loop.files) - len(fetched.result()),
-                left_out=(*capsule.left_out, *fetched.result()),
+                left_out=(*capsule.left_out, *fetched.result(), *start.left_out),
             )
         )
         await asyncio.gather(warming, return_exceptions=True)
@@ -133,12 +132,13 @@ class Preparing:
         await asyncio.to_thread(folder.write, folder.thread, capsule.text)
         return capsule
 
-    def _lock(self, loop: Loop, base: str, capsule: assemble.Capsule) -> lock.Lock:
+    def _lock(self, loop: Loop, start: Start, capsule: assemble.Capsule) -> lock.Lock:
         return lock.Lock(
             loop=loop.id,
             repo=loop.repo,
-            base=base,
+            base=start.base,
             branch=loop.work_branch,
+            layers={layers.folder(name): commit for name, commit in start.layers},
             capsule=capsule.digest,
             doctrine=self.versions.doctrine,
             policy=self.versions.policy,

@@ -38,9 +38,13 @@ WORDS: tuple[Word, ...] = (
     Word(name="log", usage="", about="the steps of this loop", example="/loop log", group="look"),
     Word(name="diff", usage="", about="what the loop changed so far", example="/loop diff", group="look"),
     Word(name="files", usage="", about="the files the loop changed", example="/loop files", group="look"),
-    Word(name="context", usage="", about="what the loop was given, and what was left out", example="/loop context", group="look"),
-    Word(name="why", usage="[commit]", about="walk back from a commit to the messages and decisions it rests on",
+    Word(name="context", usage="[exclude <n|link> | add <link|page|loop> | refresh]", about="what the loop was given; take something out, put something in",
+         example="/loop context add knowledge/clock.md", group="look"),
+    Word(name="why", usage="[commit | page | claim | decision]", about="walk back to the messages and decisions something rests on",
          example="/loop why 3f2a91c", group="look"),
+    Word(name="decide", usage="<text or link> [--supersedes <decision>]", about="mark a decision: it reaches loops and shows in their asks",
+         example="/loop decide we pin every version --supersedes d3f", group="team"),
+    Word(name="decisions", usage="[withdraw <decision>]", about="what was decided here", example="/loop decisions", group="team"),
     Word(name="usage", usage="", about="tokens and money spent", example="/loop usage", group="look"),
     Word(name="retry", usage="", about="try again what failed", example="/loop retry", group="drive"),
     Word(name="resume", usage="[words]", about="go on after a stop, with a word to the agent if you like",
@@ -50,6 +54,8 @@ WORDS: tuple[Word, ...] = (
     Word(name="claim", usage="[code]", about="drive a released loop; with the console's code: claim the bridge itself",
          example="/loop claim", group="drive"),
     Word(name="listen", usage="driver|members|mention", about="whose replies are turns", example="/loop listen members", group="drive"),
+    Word(name="schedule", usage='"<when>" <task> | list | pause, resume or delete <id>', about="begin a loop again and again, here",
+         example='/loop schedule "every weekday at 9:00" run the slow tests', group="drive"),
     Word(name="follow", usage="<loop>", about="see a loop of another thread here, and speak to it from here", example="/loop follow a1b2c3", group="look"),
     Word(name="unfollow", usage="", about="stop following a loop from here", example="/loop unfollow", group="look"),
     Word(name="rename", usage="<title>", about="give the loop another title", example="/loop rename Clock bug", group="drive"),
@@ -97,6 +103,10 @@ LONELY = frozenset(
 MOST_TAG_WORDS = 4  # more words than these read like a task
 TAG_WORD = re.compile(r"^#?\w[\w-]*,?$")
 LOOKS_LIKE_A_HANDLE = re.compile(r"^#?[0-9a-f]{3,32}$", re.IGNORECASE)
+LOOKS_LIKE_A_TIME = re.compile(
+    r"[\"“„«]|(?:every|daily|hourly|weekly|monthly|weekdays)\b|(?:pause|resume|delete)(?:\s+#?[0-9a-f]{3,32})?$",
+    re.IGNORECASE,
+)
 LOOKS_LIKE_A_CODE = re.compile(r"^[0-9A-Z]{4}-[0-9A-Z]{4}$", re.IGNORECASE)
 
 
@@ -111,6 +121,7 @@ class Options:
     with_thread: bool = True
     tags: str = ""
     plan: bool = False
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +203,10 @@ FITS: dict[str, Callable[[str], bool]] = {
     "follow": _is_handle,
     "link": lambda rest: bool(LOOKS_LIKE_A_CODE.match(rest)),
     "help": lambda rest: " " not in rest,
+    "schedule": lambda rest: rest == "list" or bool(LOOKS_LIKE_A_TIME.match(rest)),
     "why": lambda rest: len(rest.split()) <= 2,
+    "context": lambda rest: rest.split(None, 1)[0] in ("exclude", "add", "refresh"),
+    "decisions": lambda rest: rest.split(None, 1)[0] == "withdraw",
     "people": lambda rest: rest.split(" ", 1)[0] in ("add", "remove"),
     "focus": lambda rest: rest.split(None, 1)[0] in ("pin", "unpin"),
     **dict.fromkeys(("tag", "untag"), _are_tags),
@@ -213,7 +227,7 @@ VALUED = {
 }
 LAST_OPTION = re.compile(r"(?:^|\s+)(--[a-z][a-z-]*)(?:[= ][^\s-]\S*)?\s*$")
 LAST_OPTION_WITHIN = 200  # characters
-FLAGS = {"--no-context": ("with_thread", False), "--plan": ("plan", True)}
+FLAGS = {"--no-context": ("with_thread", False), "--plan": ("plan", True), "--cached": ("cached", True)}
 
 
 def _is_option(name: str) -> bool:

@@ -19,6 +19,11 @@ def personal(member: MemberId) -> str:
     return f"{_PERSONAL}{member}"
 
 
+def of(member: MemberId | None) -> tuple[str, ...]:
+    """Return the layers a loop has: the team's, and one member's own if there is one."""
+    return (*TEAM, *((personal(member),) if member else ()))
+
+
 def owner(layer: str) -> MemberId | None:
     """Return whose layer this is, None for one of the team's."""
     return MemberId(layer.removeprefix(_PERSONAL)) if layer.startswith(_PERSONAL) else None

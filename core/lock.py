@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Lock:
     cli: str  # version of the agent's CLI
     sandbox: str
     model: str
+    layers: Mapping[str, str] = field(default_factory=dict)  # commits by the folder below context/
 
     def to_json(self) -> str:
         """Return the manifest as it is written to lock.json."""

@@ -41,6 +41,31 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Something a member wants in the loop's capsule, by its node. `digest` binds what was allowed; empty: everybody here reads it anyway."""
+
+    key: str
+    title: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Something of a narrower audience that waits for the word of somebody who could read it. `readers` are such accounts."""
+
+    key: str
+    title: str
+    digest: str
+    author: str
+    permalink: str
+    size: int  # characters
+    readers: tuple[IdentityKey, ...]
+    by: str  # who wants it
+    message: str  # where they said so
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A tool call as the loop remembers it."""
 
@@ -75,7 +100,9 @@ class Turn:
     breaks: int = 0  # how often its process broke in a row
     trigger: str = ""  # the message that started it
     stopped_by: str = ""  # who wants it to end
-    learned: tuple[str, ...] = ()  # what its agent promoted to the team's memory, as the end of the turn tells it
+    learned: tuple[
+        str, ...
+    ] = ()  # what its agent promoted to the team's memory, as the end of the turn tells it
 
     def call(self, identifier: CallId) -> Call | None:
         """Return the newest call with this id."""
@@ -103,6 +130,10 @@ class Loop:
     budget_usd: float | None = None
     listen: Listen = "driver"
     with_thread: bool = True  # False: --no-context
+    cached: bool = False  # --cached: made from what the mirrors hold, nothing is fetched
+    personal: MemberId | None = None  # whose own layer it has; nobody's once somebody else drives it
+    private: bool = False  # that layer held pages, so a session has read what only that member may see
+    pinned: tuple[tuple[str, str], ...] = ()  # the layers it began with, each with its commit
     planning: bool = False  # --plan, until its plan is approved
     first_base: str = ""  # the commit the clone began at
     base: str = ""  # the newest commit that landed, else the first
@@ -117,6 +148,10 @@ class Loop:
     followers: tuple[ThreadKey, ...] = ()  # other threads that see the loop and may speak to it
     files: tuple[FileRef, ...] = ()  # of the chat, for its inbox
     held: tuple[Held, ...] = ()
+    excluded: tuple[str, ...] = ()  # nodes its capsule is not to hold
+    added: tuple[Given, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
+    news: tuple[str, ...] = ()  # what changed in its context and no prompt has told yet
     granted: tuple[str, ...] = ()  # "allow for this loop": rule texts, see core.policy
     spent_usd: float = 0.0
     tokens: int = 0
@@ -129,6 +164,7 @@ class Loop:
     )
     notice: str = ""  # a passing word for the card, such as "the model is overloaded; trying again"
     refused: tuple[str, ...] = ()  # hosts the box tried to reach in vain
+    schedule: str = ""  # the schedule it runs for
     halted: bool = False  # stopped before the first turn began
 
     @property

@@ -71,8 +71,10 @@ class GitHost:
             ),
         )
 
-    async def sync(self, repo: str) -> str:
-        """Fetch the mirror if the origin can be reached; return the commit of the default branch."""
+    async def sync(self, repo: str, *, fetch: bool = True) -> str:
+        """Fetch the mirror if the origin can be reached (and `fetch` is set); return the commit of the default branch."""
+        if not fetch and (held := await self._mirrors.held_default(repo)):
+            return held
         return await self._mirrors.sync(repo)
 
     async def resolve(self, repo: str, branch: str) -> str:
@@ -83,12 +85,19 @@ class GitHost:
         """Return the folder of the bare mirror."""
         return self._mirrors.path(repo)
 
-    async def clone(self, repo: str, commit: str, branch: str, box: ports.Box) -> None:
+    async def clone(
+        self, repo: str, commit: str, branch: str, box: ports.Box, *, also: Sequence[ports.Checkout] = ()
+    ) -> None:
         """Clone the mirror into the box's cwd on a new branch; a finished clone is left alone. Raises Unavailable, Damaged."""
+        plans = [*also]
+        if repo:
+            mirror = self._mirrors.path(repo)
+            plans.append(ports.Checkout(name=repo, mirror=mirror, commit=commit, branch=branch, into=box.cwd))
         try:
-            await self._workspace.clone(repo, self._mirrors.path(repo), commit, branch, box)
+            await self._workspace.clone(plans, box)
         except errors.Unavailable:
-            await self._mirrors.check(repo)
+            if repo:
+                await self._mirrors.check(repo)
             raise
 
     async def status(self, box: ports.Box) -> ports.WorkTree:
@@ -104,7 +113,8 @@ class GitHost:
         path = self._mirrors.path(repo)
         names.branch(branch)
         async with self._quarantine.folder(repo) as folder:
-            await self._workspace.export(repo, path, branch, base, box, folder / "export", self._pack_bytes)
+            plan = ports.Checkout(name=repo, mirror=path, commit=base, branch=branch, into=box.cwd)
+            await self._workspace.export(plan, box, folder / "export", self._pack_bytes)
             trusted = await self._mirrors.default(repo)
             return await self._quarantine.judge(repo, path, folder, base=base, trusted=trusted)
 

@@ -142,8 +142,8 @@ class Layer(tree.Tree):
         return await self._ask("rev-parse", DRAFT)
 
     async def pages(self, folder: str = "", *, at: str = tree.BRANCH, most: int) -> dict[str, str]:
-        """Return the text files below a folder, path → text, without those of more than `most` bytes or with what is no text."""
-        where = ("--", f"{folder.strip('/')}/") if folder.strip("/") else ()
+        """Return the text files below a folder (or the one of that name), path → text, without those of more than `most` bytes or with what is no text."""
+        where = ("--", folder.strip("/")) if folder.strip("/") else ()
         listed = await self._files("ls-tree", "-z", "-l", "-r", at, *where)
         return await self.read([file for file in listed if file.size <= most])
 

@@ -11,6 +11,7 @@ from adapters.git.layer import Layer, Overtaken
 from core import errors, ids, layers, ports
 
 TRIES = 8  # pushes that may be overtaken before somebody hears of it
+CONTEXT = "/loop/context"  # where a box has its clones of layers
 TEXT_BYTES = 1 << 20  # what is larger is no page
 _WELCOME = "What one member keeps for themselves. Nobody else's loops see it.\n"
 
@@ -109,9 +110,12 @@ class GitLayers:
             return new
         raise Overtaken(f"Others keep being faster on {layer}.", remedy="Try again in a minute.")
 
-    async def clone(self, layer: str, commit: str, branch: str, box: ports.Box) -> None:
-        """Clone the layer inside `box` into its cwd, on a new `branch` at `commit`; a finished clone is left alone."""
-        await self._workspace.clone(inside(layer), self.mirror(layer), commit, branch, box)
+    def checkout(self, layer: str, commit: str, branch: str, *, author: str) -> ports.Checkout:
+        """Return how the layer is cloned into a loop's box: into /loop/context/<knowledge, notes or personal>."""
+        return ports.Checkout(
+            name=inside(layer), mirror=self.mirror(layer), commit=names.sha(commit), branch=names.branch(branch),
+            into=f"{CONTEXT}/{layers.folder(layer)}", author=names.author(author),
+        )  # fmt: skip
 
     async def _one(self, name: str) -> Layer:
         one = self._at(name)

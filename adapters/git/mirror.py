@@ -114,6 +114,10 @@ class Mirrors:
         state = await self._state(self.path(repo))
         return state.heads.get(state.default, "")
 
+    async def held_default(self, repo: str) -> str:
+        """Return what `default` does, and an empty string when there is no mirror yet."""
+        return await self.default(repo) if await asyncio.to_thread(self.path(repo).is_dir) else ""
+
     async def check(self, repo: str) -> None:
         """Look for what is missing or broken in a mirror. Raises Damaged."""
         await self._check(self.path(repo))

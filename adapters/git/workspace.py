@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.git import names
-from core import errors, ports
+from core import errors, ids, ports, wording
 
 # git refuses what belongs to somebody else, as a mirror does when the bridge is root, unless a file like this allows it. Every
 # box that is to see a mirror needs it.
@@ -19,15 +19,29 @@ FILES: Mapping[str, bytes] = {"/etc/gitconfig": b"[safe]\n\tdirectory = *\n"}
 _PRELUDE = """set -eu
 export GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0 GIT_OPTIONAL_LOCKS=0
 """
+# Each clone is a process of its own beside the others; whichever fails, fails all.
 _CLONE = (
     _PRELUDE
-    + """mirror=$1 commit=$2 branch=$3 name=$4 email=$5
-[ -e .git/loopbridge-cloned ] && exit 0
-find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +
-git clone -q --shared --no-checkout --no-tags --template= \
-  -c "user.name=$name" -c "user.email=$email" -c gc.auto=0 "$mirror" .
-git checkout -q --no-track -B "$branch" "$commit" --
-: > .git/loopbridge-cloned
+    + """name=$1 email=$2
+shift 2
+one() {
+  cd "$1"
+  [ -e .git/loopbridge-cloned ] && return 0
+  find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +
+  only=
+  [ -z "$5" ] || only=--single-branch
+  git clone -q --shared --no-checkout --no-tags $only --template= \
+    -c "user.name=$name" -c "user.email=$email" -c "author.name=${5:-$name}" -c "author.email=${6:-$email}" -c gc.auto=0 "$2" .
+  git checkout -q --no-track -B "$4" "$3" --
+  : > .git/loopbridge-cloned
+}
+started=
+while [ $# -gt 0 ]; do
+  (one "$1" "$2" "$3" "$4" "$5" "$6") &
+  started="$started $!"
+  shift 6
+done
+for each in $started; do wait "$each"; done
 """
 )
 _STATUS = (
@@ -73,16 +87,21 @@ class Workspace:
         self._author = author
         self._seconds = seconds
 
-    async def clone(self, repo: str, mirror: Path, commit: str, branch: str, box: ports.Box) -> None:
-        """Clone the mirror into the box's cwd, on a new `branch` at `commit`; a finished clone is left alone.
+    async def clone(self, plans: Sequence[ports.Checkout], box: ports.Box) -> None:
+        """Make clones in one start of the box, each on a new branch at its commit; a finished clone is left alone.
 
-        Raises Unavailable when it cannot be made, StorageFull when the disk is full.
+        Raises Unavailable when one cannot be made, StorageFull when the disk is full.
         """
-        inside = f"/mirror/{repo}.git"
-        arguments = (inside, names.sha(commit), names.branch(branch), self._author.name, self._author.email)
-        done = await self._sh(_bared(box, repo, mirror), _CLONE, arguments)
+        arguments = [self._author.name, self._author.email]
+        for plan in plans:
+            author = (plan.author, f"{ids.slug(plan.author)}@loopbridge.invalid") if plan.author else ("", "")
+            inside = f"/mirror/{plan.name}.git"
+            arguments += (plan.into, inside, names.sha(plan.commit), names.branch(plan.branch), *author)
+        bare = _bared(box, plans, into=tuple(plan.into for plan in plans))
+        done = await self._sh(bare, _CLONE, arguments)
         if done.code != 0:
-            raise _failed(f"“{repo}” could not be cloned into the sandbox", done)
+            what = wording.listing([f"“{plan.name}”" for plan in plans])
+            raise _failed(f"{what} could not be cloned into the sandbox", done)
 
     async def status(self, box: ports.Box) -> ports.WorkTree:
         """Return the clone's tips and the paths no commit holds, a thousand at most. Raises Refused when the answer is forged."""
@@ -111,16 +130,14 @@ class Workspace:
         text = names.clean_lines(done.stdout.decode("utf-8", "replace"))
         return f"{text}\n… cut after {_MOST_DIFF >> 20} MB" if done.cut else text
 
-    async def export(
-        self, repo: str, mirror: Path, branch: str, base: str, box: ports.Box, out: Path, most: int
-    ) -> None:
-        """Write the branch's tip, a newline and a pack of its commits since `base` to the host file `out`.
+    async def export(self, plan: ports.Checkout, box: ports.Box, out: Path, most: int) -> None:
+        """Write the branch's tip, a newline and a pack of its commits since the plan's commit to the host file `out`.
 
         The pack is missing when there are none. Raises Refused when the clone gives nothing, or more than `most` bytes.
         """
         done = await self._sandbox.run_to_file(
-            _bared(box, repo, mirror),
-            ("sh", "-c", _EXPORT, "sh", names.branch(branch), names.sha(base)),
+            replace(_bared(box, (plan,), into=(plan.into,)), cwd=plan.into),
+            ("sh", "-c", _EXPORT, "sh", names.branch(plan.branch), names.sha(plan.commit)),
             out,
             timeout=self._seconds,
             max_output=most + TIP_BYTES,
@@ -132,7 +149,7 @@ class Workspace:
             )
         if done.code != 0:
             raise errors.Refused(
-                f"The clone in the sandbox gives out no commits of {branch}: {_words(done)}",
+                f"The clone in the sandbox gives out no commits of {plan.branch}: {_words(done)}",
                 remedy="Its files are kept; let the agent repair the repository, then try again.",
             )
 
@@ -143,17 +160,18 @@ class Workspace:
         return await self._sandbox.run(box, argv, timeout=self._seconds, max_output=max_output)
 
 
-def _bared(box: ports.Box, repo: str = "", mirror: Path | None = None) -> ports.Box:
-    """Return the box with its clone and the mirrors only: traps that the agent laid in its clone find nothing to reach."""
-    kept = tuple(
-        bind
-        for bind in box.binds
-        if bind.dest.startswith("/mirror/") or f"{box.cwd}/".startswith(f"{bind.dest}/")
-    )
-    dest = f"/mirror/{repo}.git"
-    if mirror is not None and all(bind.dest != dest for bind in kept):
-        kept = (ports.Bind(source=mirror, dest=dest), *kept)
-    return replace(box, binds=kept, files=FILES, env={})
+def _bared(box: ports.Box, plans: Sequence[ports.Checkout] = (), *, into: Sequence[str] = ()) -> ports.Box:
+    """Return the box with its clones (those at `into`, else the one at its cwd) and the mirrors only.
+
+    Traps that the agent laid in its clone find nothing to reach.
+    """
+    kept = [bind for bind in box.binds if bind.dest.startswith("/mirror/")]
+    for place in into or (box.cwd,):
+        kept += [bind for bind in box.binds if f"{place}/".startswith(f"{bind.dest}/") and bind not in kept]
+    there = {bind.dest for bind in kept}
+    mirrors = {f"/mirror/{plan.name}.git": plan.mirror for plan in plans}
+    kept += [ports.Bind(source=source, dest=dest) for dest, source in mirrors.items() if dest not in there]
+    return replace(box, binds=tuple(kept), files=FILES, env={})
 
 
 def _words(done: ports.Finished) -> str:

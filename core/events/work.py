@@ -23,6 +23,8 @@ class Prepared(OfLoop):
     pages: int = 0
     loops: int = 0
     left_out: tuple[str, ...] = ()  # sentences
+    layers: tuple[tuple[str, str], ...] = ()  # the layers of context it began with, each with its commit
+    private: bool = False  # whether the personal one holds pages
     kind: Literal["prepared"] = "prepared"
 
     @property

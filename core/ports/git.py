@@ -1,7 +1,8 @@
-"""Mirrors on the host, clones in boxes. Owns: Git and what it judges. Imports: core. Effects: none."""
+"""Mirrors on the host, clones in boxes. Owns: Git, Checkout, and what is judged. Imports: core. Effects: none."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -43,11 +44,28 @@ class WorkTree:
     tips: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """A clone to be made in a box: `mirror` on the host is bound at /mirror/<name>.git, the clone goes into the folder `into` inside.
+
+    `author` is who its commits are by; empty means the agent.
+    """
+
+    name: str
+    mirror: Path
+    commit: str
+    branch: str
+    into: str
+    author: str = ""
+
+
 class Git(Protocol):
     """Bare mirrors on the host, clones inside boxes, and the one way from the latter to the former."""
 
-    async def sync(self, repo: str) -> str:
+    async def sync(self, repo: str, *, fetch: bool = True) -> str:
         """Fetch the repo's mirror from its origin, if it can be reached; return the commit of its default branch.
+
+        Without `fetch` a mirror that is there is taken as it is.
 
         Raises BadInput for an unknown name, Unavailable when the mirror is new and the origin cannot be reached.
         """
@@ -58,8 +76,13 @@ class Git(Protocol):
     def mirror(self, repo: str) -> Path:
         """Return the folder of the repo's bare mirror on the host."""
 
-    async def clone(self, repo: str, commit: str, branch: str, box: Box) -> None:
-        """Clone the mirror inside `box` (mirror bound at /mirror/<repo>.git) into its cwd, on a new `branch` at `commit`."""
+    async def clone(
+        self, repo: str, commit: str, branch: str, box: Box, *, also: Sequence[Checkout] = ()
+    ) -> None:
+        """Clone the mirror inside `box` (mirror bound at /mirror/<repo>.git) into its cwd, on a new `branch` at `commit`.
+
+        What is `also` to be cloned is made in the same run of the box; an empty `repo` means only that.
+        """
 
     async def status(self, box: Box) -> WorkTree:
         """Look at the clone from inside a box without network."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from core.ports.sandbox import Box
+from core.ports.git import Checkout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Layers(Protocol):
         """Return the folder of the layer's bare repository on the host."""
 
     async def texts(self, layer: str, folder: str = "") -> Mapping[str, str]:
-        """Return the text files of `main` below a folder, path → text; what is too large or no text is left out."""
+        """Return the text files of `main` below a folder (or the one of that name), path → text; what is too large or no text is left out."""
 
     async def changes(self, layer: str, since: str) -> Changes:
         """Return what differs between a commit and `main`; everything, when there is no such commit (or it is empty)."""
@@ -47,5 +47,5 @@ class Layers(Protocol):
         is written then.
         """
 
-    async def clone(self, layer: str, commit: str, branch: str, box: Box) -> None:
-        """Clone the layer inside `box` into its cwd, on a new `branch` at `commit`; a finished clone is left alone."""
+    def checkout(self, layer: str, commit: str, branch: str, *, author: str) -> Checkout:
+        """Return how the layer is cloned into a loop's box: into /loop/context/<knowledge, notes or personal>."""

@@ -46,7 +46,10 @@ def prepared(draft: Draft, event: Prepared) -> None:
     line = cards.receipt(
         len(event.messages), event.people, event.files, event.pages, event.loops, event.left_out
     )
-    loop = draft.now(prepared=True, base=event.base, first_base=event.base, branch=event.branch, receipt=line)
+    loop = draft.now(
+        prepared=True, base=event.base, first_base=event.base, branch=event.branch, receipt=line,
+        pinned=event.layers, private=event.private,
+    )  # fmt: skip
     for key in event.messages:
         draft.edge(graph.loop(loop.id), "ingested", key)
     if loop.halted or not loop.live:

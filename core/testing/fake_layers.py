@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core import ids, ports
+from core import ids, layers, ports
 
 
 class FakeLayers:
@@ -14,7 +14,6 @@ class FakeLayers:
     def __init__(self, **texts: Mapping[str, str]) -> None:
         self._history: dict[str, list[tuple[str, dict[str, str]]]] = {}
         self.written: list[tuple[str, str, str]] = []
-        self.cloned: list[tuple[str, str, str]] = []
         for layer, files in texts.items():
             self._history[layer] = [(_sha(layer, "begin"), dict(files))]
 
@@ -27,9 +26,10 @@ class FakeLayers:
         return Path("/nonexistent") / f"{layer}.git"
 
     async def texts(self, layer: str, folder: str = "") -> Mapping[str, str]:
-        """Return the files below a folder."""
-        where = f"{folder.strip('/')}/" if folder.strip("/") else ""
-        return {path: text for path, text in self._of(layer)[-1][1].items() if path.startswith(where)}
+        """Return the files below a folder, or the one of that name."""
+        name = folder.strip("/")
+        now = self._of(layer)[-1][1]
+        return {path: text for path, text in now.items() if not name or f"{path}/".startswith(f"{name}/")}
 
     async def changes(self, layer: str, since: str) -> ports.Changes:
         """Return what differs from an earlier commit."""
@@ -51,9 +51,12 @@ class FakeLayers:
         self.written.append((layer, subject, by))
         return sha
 
-    async def clone(self, layer: str, commit: str, branch: str, box: ports.Box) -> None:
-        """Remember what was asked for."""
-        self.cloned.append((layer, commit, branch))
+    def checkout(self, layer: str, commit: str, branch: str, *, author: str) -> ports.Checkout:
+        """Return how the layer would be cloned."""
+        into = f"/loop/context/{layers.folder(layer)}"
+        return ports.Checkout(
+            name=layer, mirror=self.mirror(layer), commit=commit, branch=branch, into=into, author=author
+        )
 
     def _of(self, layer: str) -> list[tuple[str, dict[str, str]]]:
         return self._history.setdefault(layer, [(_sha(layer, "begin"), {})])
