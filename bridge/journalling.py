@@ -26,6 +26,7 @@ ENDS = frozenset({"turn_result", "turn_broke", "turn_parked", "work_taken", "wor
 GAP = 2.0  # seconds between commits, however many turns end: what ends together is told together
 MOST_NODES = 20_000  # a larger graph's digest would hold up a stop
 TIDY_AFTER = 50
+AT_ONCE = 20  # commits until the remote is told: where people never stop talking, a journal is never done
 
 
 class Journalling:
@@ -83,14 +84,17 @@ class Journalling:
         except LoopbridgeError as exc:
             log.warning("journal.left_open", why=str(exc), remedy=exc.remedy)
 
-    async def drain(self) -> int:
-        """Commit everything that waits; return how many lines that were. Raises Damaged, Unavailable, StorageFull."""
+    async def drain(self, *, commits: int | None = None) -> int:
+        """Commit what waits, in `commits` commits at most (None: to the end); return how many lines that were.
+
+        Raises Damaged, Unavailable, StorageFull.
+        """
         async with self._draining:
             if not self._adopted:
                 await self._journal.adopt()
                 self._adopted = True
-            written = 0
-            while True:
+            written, made = 0, 0
+            while made != commits:
                 batch = await self._ledger.batch()
                 tip = await self._journal.tip()
                 if tip.seq != batch.since:
@@ -103,6 +107,8 @@ class Journalling:
                 written += len(batch.entries)
                 self._commits += 1
                 self._pushed = False
+                made += 1
+            return written
 
     async def _meet(self, seq: int, since: int, digest: str) -> None:
         """Bring both sides together when they do not end with the same line."""
@@ -126,7 +132,7 @@ class Journalling:
 
     async def _round(self) -> None:
         try:
-            await self.drain()
+            await self.drain(commits=AT_ONCE)
             if not self._pushed:
                 await self._journal.push()
                 self._pushed = True

@@ -30,7 +30,7 @@ async def main(root: Path, start: int, stop: str) -> None:
             await ready.wait()
             _trap(telling, stop)
             while True:
-                await telling.journalling.drain()
+                await telling.journalling.drain(commits=1)
                 print("drained", flush=True)  # noqa: T201 - what the parent reads
 
         telling.numbers.update({journal_rig.lane(number): start for number in range(5)})
