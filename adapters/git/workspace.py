@@ -31,7 +31,8 @@ one() {
   only=
   [ -z "$5" ] || only=--single-branch
   git clone -q --shared --no-checkout --no-tags $only --template= \
-    -c "user.name=$name" -c "user.email=$email" -c "author.name=${5:-$name}" -c "author.email=${6:-$email}" -c gc.auto=0 "$2" .
+    -c "user.name=$name" -c "user.email=$email" -c gc.auto=0 "$2" .
+  [ -z "$5" ] || { git config author.name "$5"; git config author.email "$6"; }
   git checkout -q --no-track -B "$4" "$3" --
   : > .git/loopbridge-cloned
 }
