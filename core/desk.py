@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from core.asks import Ask
+from core.decided import Mark
 from core.effects import Effect
 from core.events import Spent
 from core.graph import Fact
@@ -26,6 +27,7 @@ class Desk:
     people: People = field(default_factory=People)
     follows: ThreadKey | None = None  # the thread whose loop is followed from this one
     earlier: tuple[LoopId, ...] = ()  # loops this thread had before
+    decisions: tuple[Mark, ...] = ()  # live ones that touch the thread or its loop's repo, newest first
     schedules: tuple[Schedule, ...] = ()  # of this thread, oldest first
 
 
@@ -43,6 +45,7 @@ class House:
     ask_expires: timedelta = timedelta(hours=24)
     ask_reminds: timedelta = timedelta(hours=4)
     max_task_chars: int = 20_000
+    zone: str = "UTC"  # of times people schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

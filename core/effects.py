@@ -7,12 +7,15 @@ waits for one thread: lower goes first.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 from typing import Literal
 
 from core.events import Author, Posted, Pressed
+from core.events.context import Wants
 from core.ids import CallId, CardKey, IdentityKey, LoopId, ThreadKey, TurnId
 from core.message import Message
+from core.references import Reference
 
 
 class Priority(IntEnum):
@@ -77,7 +80,18 @@ class Look(Doing):
     """Read something and post it for whoever asked: `why`, `log`, `diff`, `files`, `list`, `context`, `usage`."""
 
     what: Literal[
-        "why", "log", "diff", "files", "list", "context", "usage", "people", "details", "focus", "memory"
+        "why",
+        "log",
+        "diff",
+        "files",
+        "list",
+        "context",
+        "usage",
+        "people",
+        "details",
+        "focus",
+        "memory",
+        "decisions",
     ]
     argument: str
     to: IdentityKey
@@ -163,6 +177,31 @@ class Jot(Doing):
     kind: Literal["jot"] = "jot"
 
 
+# ── to the context ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refer(Doing):
+    """Look up what somebody pointed at; answered by Referred. An empty loop: the thread has none."""
+
+    wants: Wants
+    reference: Reference
+    author: Author
+    message: str
+    via: str = ""
+    words: str = ""
+    loop: LoopId = LoopId("")
+    kind: Literal["refer"] = "refer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assemble(Doing):
+    """Write the loop's capsule anew, if its folder stands; answered by CapsuleMade."""
+
+    loop: LoopId
+    kind: Literal["assemble"] = "assemble"
+
+
 # ── to the loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -213,6 +252,16 @@ class Rule(Doing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chore(Doing):
+    """Do one of the bridge's own jobs: `due` is the instant it was due at, `since` the one before."""
+
+    job: str
+    due: datetime
+    since: datetime | None = None
+    kind: Literal["chore"] = "chore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interrupt(Doing):
     """Stop the running turn."""
 
@@ -247,6 +296,8 @@ Effect = (
     | Look
     | Relay
     | Follow
+    | Refer
+    | Assemble
     | Remember
     | Share
     | Forget
@@ -256,6 +307,7 @@ Effect = (
     | Prepare
     | RunLeg
     | Rule
+    | Chore
     | Interrupt
     | TakeWork
     | CloseLoop

@@ -126,7 +126,7 @@ def _part(part: str, index: int) -> str:
     ):
         raise _wrong(part, index)
     if name == "weekday":
-        return _weekdays(numbers, int(step or 1), part)
+        return _weekdays(numbers, int(step or 1))
     if len(numbers) == 2 and numbers[0] > numbers[1]:
         raise _wrong(part, index)
     if step is not None and len(numbers) == 1:
@@ -135,14 +135,12 @@ def _part(part: str, index: int) -> str:
     return f"{spelled}/{int(step)}" if step is not None else spelled
 
 
-def _weekdays(numbers: list[int], step: int, part: str) -> str:
+def _weekdays(numbers: list[int], step: int) -> str:
     """Return days of the week by name. Cron counts them from Sunday, which is 0 and 7."""
     if not numbers:
         return "*" if step == 1 else ",".join(DAYS[(number - 1) % 7] for number in range(0, 7, step))
     first, last = numbers[0], numbers[-1]
-    if first > last:
-        if first != 6 and last != 0:
-            raise _wrong(part, 4)
+    if first > last:  # over the weekend
         last += 7
     if step > 1 and len(numbers) == 1:
         last = 6

@@ -20,6 +20,7 @@ from core.events.agent import (
 )
 from core.events.base import Author, FileRef, Happening, OfLoop, OfTurn, aware
 from core.events.chat import Admitted, Deleted, Edited, Followed, Posted, Pressed, ThreadRead
+from core.events.context import CapsuleMade, ContextFound, Referred, Source
 from core.events.layers import LayerMoved, Page
 from core.events.memory import Forgotten, Jotted, NotDone, Remembered, RememberHeld
 from core.events.meters import AskDue, EgressDenied, ModelFailed, Pulsed, Spent
@@ -39,6 +40,7 @@ Event = (
     | Prepared | PrepareFailed
     | TurnQueued | TurnStarted | AgentSaid | ToolCalled | ToolEnded | TurnResult | TurnParked | TurnBroke | TurnInterrupted
     | VerdictLost | WorkTaken | WorkStuck | Spent | EgressDenied | ModelFailed | AskDue | Pulsed
+    | Referred | CapsuleMade | ContextFound
     | LayerMoved | Remembered | RememberHeld | Forgotten | Jotted | NotDone
     | Ticked | JobSaid | WentIdle | DistillDue | ClaimsRead | SourceChanged
 )  # fmt: skip
@@ -48,9 +50,11 @@ __all__ = [
     "AgentSaid",
     "AskDue",
     "Author",
+    "CapsuleMade",
     "ClaimRead",
     "ClaimsRead",
     "CommitTaken",
+    "ContextFound",
     "Deleted",
     "DistillDue",
     "Edited",
@@ -73,8 +77,10 @@ __all__ = [
     "Prepared",
     "Pressed",
     "Pulsed",
+    "Referred",
     "RememberHeld",
     "Remembered",
+    "Source",
     "SourceChanged",
     "Spent",
     "ThreadRead",

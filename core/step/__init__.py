@@ -10,11 +10,14 @@ from core.step import (
     endings,
     focusing,
     following,
+    giving,
     layers,
+    marking,
     messages,
     meters,
     presses,
     remembering,
+    scheduling,
     settling,
     talk,
     turns,
@@ -46,7 +49,11 @@ RULES = {
     events.ModelFailed: meters.model_failed,
     events.AskDue: settling.due,
     events.Pulsed: meters.pulsed,
+    events.CapsuleMade: giving.capsule_made,
+    events.ContextFound: giving.looked_up,
     events.LayerMoved: layers.moved,
+    events.Ticked: scheduling.ticked,
+    events.JobSaid: scheduling.said,
     events.Remembered: remembering.remembered,
     events.RememberHeld: remembering.held,
     events.Forgotten: remembering.forgotten,
@@ -64,6 +71,8 @@ def step(desk: Desk, event: events.Event, house: House) -> Outcome:
     match event:
         case events.Admitted():
             admission.admit(draft, event.identity, event.name, event.role, quiet=True)
+        case events.Referred():
+            (marking.referred if event.wants == "decide" else giving.referred)(draft, event)
         case events.VerdictLost():
             # The session is gone; TurnParked, TurnBroke or TurnInterrupted tells what that means for the call.
             pass

@@ -154,8 +154,13 @@ def _done(draft: Draft, event: Posted, member: Member, command: Command) -> None
     loop = _driven(draft, member)
     if loop.busy:
         raise BadInput("The loop is at work.", remedy="`/loop stop` first.")
-    draft.now(status="archived" if command.word == "archive" else "done", failure="", notice="")
-    draft.close_loop(archive=command.word == "archive")
+    put_away(draft, archive=command.word == "archive")
+
+
+def put_away(draft: Draft, *, archive: bool = False) -> None:
+    """End this thread's loop; what it made is kept."""
+    draft.now(status="archived" if archive else "done", failure="", notice="")
+    draft.close_loop(archive=archive)
     draft.show_status(priority=Priority.STATUS)
 
 

@@ -13,7 +13,7 @@ from core.events import (
     WorkStuck,
     WorkTaken,
 )  # fmt: skip
-from core.step import turns
+from core.step import scheduling, turns
 from core.step.draft import Draft, failure_card
 
 
@@ -89,6 +89,7 @@ def finish(draft: Draft, work: WorkTaken | None, *, more: str = "") -> None:
         cards.answer(loop, turn, work, at=draft.at, secret=draft.house.secret, more=more),
         what=f"answer:{turn.id}",
     )
+    scheduling.over(draft, ok=True)
     turns.next_turn(draft)
 
 
@@ -155,6 +156,7 @@ def fail(draft: Draft, what: str, remedy: str) -> None:
     draft.show_status(priority=Priority.STATUS)
     message = cards.failure(loop, secret=draft.house.secret)
     draft.say(message, what=f"failure:{loop.id}", card=failure_card(loop))
+    scheduling.over(draft, ok=False)
 
 
 def _tell_learned(draft: Draft) -> None:

@@ -14,6 +14,7 @@ from core.events import Event, Spent
 from core.ids import AskId, MemberId, ThreadKey, derived
 from core.loop import Call, Loop, Turn
 from core.people import Identity, Member
+from core.schedules import Schedule
 
 MAX_CALLS = 400
 
@@ -34,13 +35,16 @@ class Sheet:
     identities: list[Identity] = field(default_factory=list)
     unfollowed: list[ThreadKey] = field(default_factory=list)
     spent: Spent | None = None
+    schedules: dict[str, Schedule] = field(default_factory=dict)
+    changed_schedules: dict[str, Schedule] = field(default_factory=dict)
 
     @classmethod
     def of(cls, desk: Desk, event: Event, house: House) -> Self:
         """Open a sheet for one event."""
         return cls(
-            desk=desk, event=event, house=house, loop=desk.loop, asks={ask.id: ask for ask in desk.asks}
-        )
+            desk=desk, event=event, house=house, loop=desk.loop, asks={ask.id: ask for ask in desk.asks},
+            schedules={schedule.id: schedule for schedule in desk.schedules},
+        )  # fmt: skip
 
     @property
     def at(self) -> datetime:
@@ -72,6 +76,7 @@ class Sheet:
             effects=tuple(self.effects),
             unfollowed=tuple(self.unfollowed),
             spent=self.spent,
+            schedules=tuple(self.changed_schedules.values()),
         )
 
     # ── state ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -117,6 +122,11 @@ class Sheet:
         """Record an ask's new state."""
         self.asks[ask.id] = ask
         self.changed_asks[ask.id] = ask
+
+    def put_schedule(self, schedule: Schedule) -> None:
+        """Record a schedule's new state."""
+        self.schedules[schedule.id] = schedule
+        self.changed_schedules[schedule.id] = schedule
 
     def open_asks(self) -> list[Ask]:
         """Return the loop's open asks, oldest first."""

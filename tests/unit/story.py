@@ -70,9 +70,11 @@ class Story:
                 **{entry.key: entry.member for entry in outcome.identities if isinstance(entry, Identity)},
             },
         )
+        schedules = {entry.id: entry for entry in (*self.desk.schedules, *outcome.schedules)}
         self.desk = replace(
             self.desk,
             loop=loop,
+            schedules=tuple(entry for entry in schedules.values() if not entry.deleted),
             asks=tuple(ask for ask in known.values() if loop and ask.loop == loop.id),
             people=people,
         )

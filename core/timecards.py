@@ -1,0 +1,73 @@
+"""What schedules and jobs say. Owns: their wording. Imports: core. Effects: none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from core import schedules, wording
+from core.loop import Loop
+from core.message import Message, Text
+from core.schedules import Schedule
+
+
+def made(schedule: Schedule) -> Message:
+    """Return what is said once a schedule is made."""
+    words = (
+        f"Scheduled as {schedule.handle}: “{_task(schedule)}”, {schedules.spoken(schedule.when, schedule.zone)}."
+        f" {wording.line(schedule.driver_name, 40)} drives it, here in this thread."
+        f" `/loop schedule pause {schedule.handle}` or `delete` ends that."
+    )
+    return Message(blocks=(Text(text=words),))
+
+
+def listed(found: Sequence[Schedule]) -> Message:
+    """Return a thread's schedules."""
+    if not found:
+        none = f'Nothing is scheduled in this thread. `/loop schedule "every weekday at 9:00" <task>` makes one; a time can also be {schedules.EXAMPLES}.'
+        return Message(blocks=(Text(text=none),))
+    lines = [
+        f"{schedule.handle} · {schedules.spoken(schedule.when, schedule.zone)} · “{_task(schedule)}” ·"
+        f" {wording.line(schedule.driver_name, 30)}{f' · paused: {schedule.paused}' if schedule.paused else ''}"
+        for schedule in found
+    ]
+    lines.append("`/loop schedule pause`, `resume` or `delete`, each with the first word of a line.")
+    return Message(title="Scheduled here", blocks=(Text(text="\n".join(lines)),))
+
+
+def changed(schedule: Schedule, what: str, who: str) -> Message:
+    """Return that somebody paused, resumed or deleted a schedule."""
+    words = f"Schedule {schedule.handle} was {what} by {wording.line(who, 40)}: “{_task(schedule)}”."
+    return Message(blocks=(Text(text=words),))
+
+
+def skipped(schedule: Schedule, loop: Loop) -> Message:
+    """Return why a run was left out."""
+    busy = "waits for somebody to `/loop claim` it" if loop.status == "rfd" else "is still at work"
+    words = (
+        f"A run of schedule {schedule.handle} (“{_task(schedule)}”) was left out: loop #{loop.handle} {busy}."
+        " It counts as no failure; the next run comes at its time."
+    )
+    return Message(blocks=(Text(text=words),))
+
+
+def paused(schedule: Schedule) -> Message:
+    """Return that a schedule was paused by itself, why, and how it goes on. It calls whoever made it."""
+    words = (
+        f"Schedule {schedule.handle} (“{_task(schedule)}”) is paused: {schedule.paused}. Its loops and their files are kept."
+        f" Once that is mended, `/loop schedule resume {schedule.handle}` has it run again."
+    )
+    return Message(blocks=(Text(text=words),), notify=(schedule.driver_identity,))
+
+
+def put_away(loop: Loop, since: datetime, now: datetime) -> Message:
+    """Return that an idle loop was archived."""
+    words = (
+        f"Loop #{loop.handle} was archived after {wording.duration((now - since).total_seconds())} without a word."
+        " Its clone, its commits and what was said are kept; write here to go on with it."
+    )
+    return Message(blocks=(Text(text=words),))
+
+
+def _task(schedule: Schedule) -> str:
+    return wording.line(schedule.words, 80).replace("“", "").replace("”", "")
