@@ -11,13 +11,15 @@ from typing import Literal
 
 from core import memorycards, progress, wording
 from core.asks import Ask
-from core.events import WorkTaken
+from core.events import CapsuleMade, Prepared, WorkTaken
 from core.ids import IdentityKey, Token, derived
 from core.loop import Loop, Status, Turn
 from core.message import Attachment, Block, Button, Buttons, Checklist, Message, State, Text
 
-Act = Literal["stop", "context", "details", "diff", "retry", "resume", "claim"]
-ACTS: tuple[Act, ...] = ("stop", "context", "details", "diff", "retry", "resume", "claim")
+Act = Literal["stop", "context", "details", "diff", "retry", "resume", "claim", "refresh", "exclude"]
+ACTS: tuple[Act, ...] = (
+    "stop", "context", "details", "diff", "retry", "resume", "claim", "refresh", "exclude",
+)  # fmt: skip
 LONG_TURN = 120.0  # seconds after which an answer calls its driver
 LONG_ANSWER = 12_000  # characters after which the rest of an answer is a file
 STATES = {
@@ -103,18 +105,20 @@ def _buttons(loop: Loop, secret: str) -> tuple[Button, ...]:
     return tuple(Button(label=label, token=act_token(secret, loop, act)) for act, label in acts)
 
 
-def receipt(messages: int, people: int, files: int, pages: int, loops: int, left_out: Sequence[str]) -> str:
-    """Return the card's line about what the loop was given."""
-    if not messages:
-        return "Context: the task alone." + (f" Left out: {wording.listing(left_out)}." if left_out else "")
-    parts = [f"{wording.count(messages, 'message')} by {wording.count(people, 'person', 'people')}"]
-    parts += [
-        wording.count(number, noun)
-        for number, noun in ((files, "file"), (pages, "page"), (loops, "earlier loop"))
-        if number
-    ]
-    line = f"Context: {', '.join(parts)}."
-    return line + (f" Left out: {wording.listing(left_out)}." if left_out else "")
+def receipt(given: Prepared | CapsuleMade, files: int) -> str:
+    """Return the card's line about what the loop was given; `files` are those of the chat."""
+    counted = (
+        (files, "file"), (given.pages, "page"), (given.loops, "earlier loop"), (given.decisions, "decision"), (given.linked, "linked message"),
+    )  # fmt: skip
+    messages = len(given.messages)
+    parts = (
+        [f"{wording.count(messages, 'message')} by {wording.count(given.people, 'person', 'people')}"]
+        if messages
+        else []
+    )
+    parts += [wording.count(number, noun) for number, noun in counted if number]
+    line = f"Context: {', '.join(parts) or 'the task alone'}."
+    return line + (f" Left out: {wording.listing(given.left_out)}." if given.left_out else "")
 
 
 def answer(

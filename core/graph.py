@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from core.ids import AskId, CallId, IdentityKey, LoopId, MessageKey, ThreadKey, TurnId
+from core.ids import AskId, CallId, IdentityKey, LoopId, MessageKey, ThreadKey, TurnId, derived
 
 NodeKind = Literal[
     "person", "thread", "message", "file", "loop", "turn", "tool_call", "ask", "decision", "commit", "repo", "note", "page",
@@ -78,6 +78,11 @@ def ask(key: AskId) -> str:
 
 def decision(key: AskId) -> str:
     return f"decision:{key}"
+
+
+def mark(dedup: str) -> str:
+    """Name a decision that people marked; the other decisions settle asks."""
+    return f"decision:mark/{derived('mark', dedup)}"
 
 
 def commit(repo: str, sha: str) -> str:

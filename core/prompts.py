@@ -38,6 +38,15 @@ def afresh(loop: Loop, prompt: str) -> str:
     return f"{what}\n\n{gone}\n\n{prompt}"
 
 
+def news(changes: Sequence[str]) -> str:
+    """Return what the agent hears of changes in what it was given."""
+    return (
+        "<context-changed>\n" + "\n".join(quoted(change) for change in changes) + "\n</context-changed>"
+        if changes
+        else ""
+    )
+
+
 def said(inputs: Sequence[Input]) -> str:
     """Return what was said since: words to act on first, the rest of the conversation as data."""
     parts = []

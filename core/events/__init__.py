@@ -19,7 +19,7 @@ from core.events.agent import (
     VerdictLost,
 )
 from core.events.base import Author, FileRef, Happening, OfLoop, OfTurn, aware
-from core.events.chat import Admitted, Deleted, Edited, Followed, Posted, Pressed, ThreadRead
+from core.events.chat import Admitted, Deleted, Edited, Followed, Posted, Pressed, Room, ThreadRead
 from core.events.context import CapsuleMade, ContextFound, Referred, Source
 from core.events.layers import LayerMoved, Page
 from core.events.memory import Forgotten, Jotted, NotDone, Remembered, RememberHeld
@@ -81,6 +81,7 @@ __all__ = [
     "RememberHeld",
     "Remembered",
     "Source",
+    "Room",
     "SourceChanged",
     "Spent",
     "ThreadRead",

@@ -17,11 +17,14 @@ class Prepared(OfLoop):
     branch: str
     digest: str
     attempt: int
-    messages: tuple[str, ...] = ()  # node keys of what was ingested
+    messages: tuple[str, ...] = ()  # node keys of the thread's messages that were ingested
+    others: tuple[str, ...] = ()  # node keys of all else that was: pages, earlier loops, decisions, messages from elsewhere
     people: int = 0
     files: int = 0
     pages: int = 0
     loops: int = 0
+    decisions: int = 0
+    linked: int = 0  # messages from elsewhere
     left_out: tuple[str, ...] = ()  # sentences
     layers: tuple[tuple[str, str], ...] = ()  # the layers of context it began with, each with its commit
     private: bool = False  # whether the personal one holds pages

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core import cards, people, wording
 from core.errors import BadInput
 from core.events import Pressed
-from core.step import decisions, driving, following, holding, remembering
+from core.step import decisions, driving, following, giving, holding, remembering, sharing
 from core.step.draft import Draft
 
 
@@ -18,8 +18,9 @@ def pressed(draft: Draft, event: Pressed) -> None:
     if decisions.pressed(draft, event, member) or remembering.pressed(draft, event, member):
         return
     stranger = holding.found(draft, event.token)
+    wanted = sharing.found(draft, event.token)
     act = cards.act_of(draft.house.secret, draft.loop, event.token) if draft.loop else None
-    if act is None and stranger is None:
+    if act is None and stranger is None and wanted is None:
         draft.tell(
             event.author.identity,
             "That button belongs to a card that is over. Nothing changed.",
@@ -29,6 +30,8 @@ def pressed(draft: Draft, event: Pressed) -> None:
     try:
         if stranger is not None:
             holding.answer(draft, event, member, *stranger)
+        elif wanted is not None:
+            sharing.answer(draft, event, member, *wanted)
         elif act is not None:
             _act(draft, event, act)
     except BadInput as refusal:
@@ -45,6 +48,8 @@ def _act(draft: Draft, event: Pressed, act: cards.Act) -> None:
         driving.stop(draft, event.author)
     elif act == "retry" or act == "resume":
         driving.retry(draft, None, member, "")
+    elif act in ("refresh", "exclude"):
+        giving.pressed(draft, event, member, act)
     elif act == "claim":
         driving.claim(draft, event.author, member)
     else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core import asks, cards, graph, prompts
-from core.effects import Priority
+from core.effects import Assemble, Priority
 from core.events import (
+    CapsuleMade,
     Prepared,
     ThreadRead,
     TurnBroke,
@@ -43,19 +44,31 @@ def prepared(draft: Draft, event: Prepared) -> None:
     loop = draft.loop
     if loop is None or loop.id != event.loop or loop.prepared:
         return
-    line = cards.receipt(
-        len(event.messages), event.people, event.files, event.pages, event.loops, event.left_out
-    )
     loop = draft.now(
-        prepared=True, base=event.base, first_base=event.base, branch=event.branch, receipt=line,
+        prepared=True, base=event.base, first_base=event.base, branch=event.branch, receipt=received(draft, event, event.files),
         pinned=event.layers, private=event.private,
     )  # fmt: skip
-    for key in event.messages:
-        draft.edge(graph.loop(loop.id), "ingested", key)
+    given = {*event.messages, *event.others}
+    if given & set(loop.excluded) or any(entry.key not in given for entry in loop.added):
+        assemble(draft)  # somebody said so while it was made
     if loop.halted or not loop.live:
         draft.show_status(priority=Priority.STATUS)
         return
     begin(draft, prompts.task(loop), trigger=loop.trigger)
+
+
+def received(draft: Draft, event: Prepared | CapsuleMade, files: int) -> str:
+    """Note what a capsule holds; return the receipt's line."""
+    for key in (*event.messages, *event.others):
+        draft.edge(graph.loop(draft.has().id), "ingested", key)
+    return cards.receipt(event, files)
+
+
+def assemble(draft: Draft) -> None:
+    """Have the capsule written anew, if there is one yet."""
+    loop = draft.has()
+    if loop.prepared and loop.live:
+        draft.effects.append(Assemble(key=draft.key("assemble"), lane=draft.lane, loop=loop.id))
 
 
 def begin(draft: Draft, prompt: str, *, trigger: str) -> None:
@@ -64,15 +77,15 @@ def begin(draft: Draft, prompt: str, *, trigger: str) -> None:
     turn = Turn(
         id=turn_id(loop.id, loop.turns),
         number=loop.turns,
-        prompt=prompt
-        if not loop.inputs
-        else "\n\n".join(part for part in (prompt, prompts.said(loop.inputs)) if part),
+        prompt="\n\n".join(
+            part for part in (prompt, prompts.news(loop.news), prompts.said(loop.inputs)) if part
+        ),
         started_at=draft.at,
         trigger=trigger,
     )
     for entry in loop.inputs:
         messages.give_files(draft, entry.files)
-    draft.now(turn=turn, inputs=(), status="queued")
+    draft.now(turn=turn, inputs=(), news=(), status="queued")
     node = draft.node(graph.turn(turn.id), "turn", prompt[:4000], number=str(turn.number))
     draft.edge(graph.loop(loop.id), "ran", node)
     if trigger:
