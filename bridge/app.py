@@ -18,6 +18,7 @@ from adapters.git.journal import GitJournal
 from adapters.git.layers import GitLayers
 from adapters.store.store import SqlStore
 from bridge import contexts, edge, logs, origins, rules, timers, wanted
+from bridge.board import Boards
 from bridge.boxes import Boxes
 from bridge.chats import Chats
 from bridge.clock import SystemClock
@@ -148,7 +149,9 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
         loops=home.loops, store=store, git=git, layers=outer.layers, sandbox=outer.sandbox, gateway=gateway, runner=runner, boxes=boxes, clock=clock, emit=wires.emit,
         versions=Versions(doctrine=sha256(doctrine), policy=sha256(repr(policy)), cli=outer.version), first_leg=legs.first, fetch=fetch,
     )  # fmt: skip
-    looks = Looks(store=store, works=works, clock=clock, repos=house.repos)
+    looks = Looks(
+        store=store, works=works, clock=clock, repos=house.repos, boards=Boards(store=store, clock=clock), layers=outer.layers,
+    )  # fmt: skip
     journal = _journal(settings, store, clock, redactor.text)
     stack.push_async_callback(journal.close)
     needs = contexts.Needs(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from adapters.git.host import GitHost
 from adapters.git.layers import GitLayers
 from adapters.store.store import SqlStore
+from bridge import keeping
 from bridge.boxes import Boxes
 from bridge.chats import Chats
 from bridge.home import Home
@@ -46,5 +47,7 @@ class Contexts:
 
 def build(needs: Needs) -> Contexts:
     """Put together what context needs."""
-    del needs
-    return Contexts()
+    remember, kept = keeping.build(
+        store=needs.store, layers=needs.layers, clock=needs.clock, emit=needs.emit, clean=needs.clean
+    )
+    return Contexts(tools=(remember,), hands=kept)

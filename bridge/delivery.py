@@ -23,7 +23,7 @@ from core.message import Message
 from core.ports import ChatAdapter, Clock, Job, Store
 
 log = structlog.get_logger(__name__)
-PRIVATE = frozenset({"list", "usage"})  # answers that concern the asker alone
+PRIVATE = frozenset({"list", "usage", "memory"})  # answers that concern the asker alone
 UNKNOWN_PACE = 3.0  # seconds between two edits of a card, until its chat is connected and says better
 SHOWN = 2_000  # cards whose present content is remembered
 LINGER = 30.0  # seconds a lane remembers when its cards were edited

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.board import Boards
 from bridge.works import Works
-from core import cards, graph, reports, wording
+from core import board, cards, focus, graph, layers, memory, memorycards, reports, wording
 from core.effects import Look
 from core.errors import LoopbridgeError
 from core.loop import Loop
 from core.message import Message
-from core.ports import Clock, Store
+from core.ports import Clock, Layers, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,8 @@ class Looks:
     works: Works
     clock: Clock
     repos: tuple[str, ...]
+    boards: Boards
+    layers: Layers
 
     async def __call__(self, effect: Look) -> Message:
         """Return the answer as a message; what cannot be answered says so."""
@@ -42,8 +45,17 @@ class Looks:
                 return reports.usage(loop, here=here, all_loops=await self.store.spent())
             case "people":
                 return reports.people(await self.store.people())
-        if loop is None:
-            return cards.error("This thread has no loop.", "`/loop list` shows where the loops are.")
+            case "focus":
+                shown = await self.boards.board(await self.store.people(), here=effect.lane)
+                return board.message(shown, at=self.clock.now())
+            case "memory":
+                return await self._memory(effect)
+            case _ if loop is None:
+                return cards.error("This thread has no loop.", "`/loop list` shows where the loops are.")
+            case _:
+                return await self._of_loop(effect, loop)
+
+    async def _of_loop(self, effect: Look, loop: Loop) -> Message:
         match effect.what:
             case "diff":
                 return reports.diff(loop, await self.works.diff(loop))
@@ -68,16 +80,23 @@ class Looks:
 
     async def _list(self, effect: Look) -> Message:
         everything = effect.argument == "all"
+        people = await self.store.people()
+        member = people.of(effect.to)
         found = await self.store.loops(live_only=not everything, limit=30)
         if effect.argument == "mine":
-            people = await self.store.people()
-            member = people.of(effect.to)
-            found = [
-                loop
-                for loop in found
-                if member and people.identities.get(loop.driver_identity, loop.driver) == member.id
-            ]
-        return reports.loops(found, mine="mine" if effect.argument == "mine" else "", at=self.clock.now())
+            found = [loop for loop in found if member and focus.driver(loop, people) == member.id]
+        reads = await self.boards.reader(found, people, member=member, here=effect.lane, unknown=True)
+        mine = "mine" if effect.argument == "mine" else ""
+        return reports.loops(found, mine=mine, at=self.clock.now(), reads=reads)
+
+    async def _memory(self, effect: Look) -> Message:
+        """Return what the team remembers, or what the asker does."""
+        member = (await self.store.people()).of(effect.to)
+        own = effect.argument.strip() == "me"
+        if member is None:
+            return reports.stranger()
+        layer = layers.personal(member.id) if own else layers.NOTES
+        return memorycards.listing(memory.known(await self.layers.texts(layer, memory.FOLDER)), own=own)
 
     async def _why(self, sha: str) -> Message:
         if not sha or not all(char in "0123456789abcdef" for char in sha.lower()) or len(sha) < 4:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from core import reports, wording
-from core.asks import Ask
-from core.ids import IdentityKey, MemberId, ThreadKey
+from bridge.board import Boards
+from core import focus, reports, wording
+from core.ids import IdentityKey, ThreadKey
 from core.loop import Loop
 from core.message import Message
 from core.people import Member, People, may
@@ -35,14 +35,17 @@ class Overview:
             return reports.stranger()
         found = await self.store.loops(limit=LOOPS)
         mine = [loop for loop in found if _drives(member, loop, people)]
-        others = [loop for loop in found if loop not in mine]
-        waiting = [
-            (ask, loop)
+        may_decide = [
+            loop
             for loop in found
-            if loop.status == "waiting" and may(member, "decide", driver=_driver(loop, people))
-            for ask in await self._asks(loop)
+            if loop.status == "waiting" and may(member, "decide", driver=focus.driver(loop, people))
         ]
-        return self.clean(reports.home(mine, waiting, others, at=self.clock.now(), link=link))
+        boards = Boards(store=self.store, clock=self.clock)
+        asks = await boards.asks(may_decide)
+        waiting = [(ask, loop) for loop in may_decide for ask in asks[loop.id]]
+        reads = await boards.reader(found, people, member=member)
+        shown = await boards.board(people, member=member)
+        return self.clean(reports.home(mine, waiting, shown, at=self.clock.now(), reads=reads, link=link))
 
     async def loops(self, who: IdentityKey) -> Sequence[tuple[str, str]]:
         """Return (id, title) of the loops a person drives, the last active first."""
@@ -55,14 +58,6 @@ class Overview:
             (loop.handle, wording.line(loop.title, 60)) for loop in found if _drives(member, loop, people)
         ]
 
-    async def _asks(self, loop: Loop) -> Sequence[Ask]:
-        desk = await self.store.desk(loop.thread)
-        return [ask for ask in desk.asks if ask.open and ask.loop == loop.id]
-
-
-def _driver(loop: Loop, people: People) -> MemberId:
-    return people.identities.get(loop.driver_identity, loop.driver)
-
 
 def _drives(member: Member, loop: Loop, people: People) -> bool:
-    return loop.status != "rfd" and _driver(loop, people) == member.id
+    return loop.status != "rfd" and focus.driver(loop, people) == member.id

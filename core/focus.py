@@ -101,16 +101,18 @@ def reader(
     *,
     member: Member | None = None,
     here: ThreadKey | None = None,
+    unknown: bool = False,
 ) -> Callable[[Loop], bool]:
     """Return who may read what a loop's thread says: everybody where every member may enter, else its driver, and whoever is in it.
 
-    `rooms` are what the threads' nodes say; where they say nothing, nothing is shown. `member` is the reader; all who read along in the
+    `rooms` are what the threads' nodes say; where they say nothing, `unknown` counts. `member` is the reader; all who read along in the
     thread `here` are the readers when there is none.
     """
     sight = Sight(thread=here) if here else None
 
     def reads(loop: Loop) -> bool:
-        if rooms.get(loop.thread) == OPEN:
+        room = rooms.get(loop.thread)
+        if room == OPEN or (unknown and not room):
             return True
         if sight is not None and (sight.sees(loop.thread) or here in loop.followers):
             return True

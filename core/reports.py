@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from core import cards, commands, progress, wording
+from core import board, cards, commands, progress, wording
 from core.asks import Ask
+from core.focus import Board
 from core.graph import Edge, Node
 from core.ids import ThreadKey
 from core.loop import Loop
@@ -74,10 +75,12 @@ def status(loop: Loop, asks: Sequence[Ask], *, at: datetime, secret: str) -> Mes
     return cards.status(loop, asks, at=at, secret=secret)
 
 
-def loops(found: Sequence[Loop], *, mine: str = "", at: datetime) -> Message:
-    """Return the loops there are, and how to start one when there is none."""
+def loops(
+    found: Sequence[Loop], *, mine: str = "", at: datetime, reads: Callable[[Loop], bool] = lambda _: True
+) -> Message:
+    """Return the loops there are, and how to start one when there is none; `reads` says whose titles whoever asks may read."""
     lines = [
-        f"#{loop.handle} · {wording.line(loop.title, 60)} · {cards.STATES[loop.status]} · {wording.line(loop.driver_name, 30)}"
+        f"#{loop.handle} · {wording.line(loop.title, 60) if reads(loop) else board.UNTITLED} · {cards.STATES[loop.status]} · {wording.line(loop.driver_name, 30)}"
         f" · {wording.duration((at - loop.updated_at).total_seconds())} ago"
         for loop in found
     ]
@@ -90,32 +93,33 @@ def loops(found: Sequence[Loop], *, mine: str = "", at: datetime) -> Message:
 def home(
     mine: Sequence[Loop],
     waiting: Sequence[tuple[Ask, Loop]],
-    others: Sequence[Loop],
+    matters: Board,
     *,
     at: datetime,
+    reads: Callable[[Loop], bool],
     link: Callable[[ThreadKey], str],
 ) -> Message:
-    """Return one person's page: the asks they may decide, the loops they drive, and what else the team works on.
+    """Return one person's page: the asks they may decide, the loops they drive, and the team's focus.
 
-    `link` gives the address of a thread, empty for one that cannot be gone to from where the page is shown.
+    `link` gives the address of a thread, empty for one that cannot be gone to from where the page is shown; `reads` says whose titles
+    the person may read.
     """
     asked = [
-        f"{_linked(f'ask {ask.handle}', link(loop.thread))} of #{loop.handle} · {wording.line(loop.title, 60)} · since"
-        f" {wording.duration((at - ask.asked_at).total_seconds())}"
+        f"{_linked(f'ask {ask.handle}', link(loop.thread))} of #{loop.handle} ·"
+        f" {wording.line(loop.title, 60) if reads(loop) else board.UNTITLED} · since {wording.duration((at - ask.asked_at).total_seconds())}"
         for ask, loop in waiting
     ]
     own = [_brief(loop, at, link) for loop in mine]
-    theirs = [f"{_brief(loop, at, link)} · {_driver(loop)}" for loop in others]
     parts = (
         ("Waiting for you", asked, "Nothing."),
         ("Your loops", own, "None. `/loop <task>` starts one in a thread."),
-        ("The team works on", theirs, "Nothing else."),
     )
     blocks = tuple(
         Text(text="\n".join([f"**{title}**", *_first(lines, 15)] if lines else [f"**{title}**", none]))
         for title, lines, none in parts
     )
-    return Message(title="Loopbridge", blocks=blocks)
+    focus = board.blocks(matters, at=at, link=link)
+    return Message(title="Loopbridge", blocks=(*blocks, *focus))
 
 
 def stranger() -> Message:
@@ -138,10 +142,6 @@ def _brief(loop: Loop, at: datetime, link: Callable[[ThreadKey], str]) -> str:
 
 def _linked(words: str, address: str) -> str:
     return f"[{words}]({address})" if address else words
-
-
-def _driver(loop: Loop) -> str:
-    return "no driver" if loop.status == "rfd" else f"driver {wording.line(loop.driver_name, 30)}"
 
 
 def _first(lines: Sequence[str], limit: int) -> list[str]:

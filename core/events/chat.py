@@ -8,6 +8,8 @@ from typing import Literal
 from core.events.base import Author, FileRef, Happening
 from core.ids import IdentityKey, LoopId, ThreadKey, Token
 
+Room = Literal["", "open", "closed"]  # whether every member may enter a place; empty: that is not known
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posted(Happening):
@@ -22,7 +24,7 @@ class Posted(Happening):
     files: tuple[FileRef, ...] = ()
     permalink: str = ""
     via: str = ""  # the thread it was written in, when that one follows the loop of this one
-    room: Literal["", "open", "closed"] = ""  # whether every member may enter where it was written; empty: not known
+    room: Room = ""  # of the place it was written in
     kind: Literal["posted"] = "posted"
 
     @property

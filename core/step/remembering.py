@@ -6,10 +6,11 @@ import re
 
 from core import graph, layers, memory, memorycards, people, reports
 from core.commands import Command
-from core.effects import Forget, Priority, Reindex, Remember, Share
+from core.effects import Forget, Priority, Reindex, Remember, Share, Show
 from core.errors import BadInput
 from core.events import Forgotten, LayerMoved, NotDone, Posted, Pressed, Remembered, RememberHeld
 from core.ids import CardKey, ThreadKey
+from core.message import Message
 from core.people import Member
 from core.step.draft import Draft
 
@@ -78,11 +79,7 @@ def pressed(draft: Draft, event: Pressed, member: Member | None) -> bool:
 
 def held(draft: Draft, event: RememberHeld) -> None:
     """Ask before a thread's words can be read elsewhere."""
-    draft.show(
-        _card(event.held),
-        memorycards.question(event.text, event.held, name=event.author.name),
-        priority=Priority.ASK,
-    )
+    _put(draft, event.via, event.held, memorycards.question(event.text, event.held, name=event.author.name))
 
 
 def remembered(draft: Draft, event: Remembered) -> None:
@@ -90,14 +87,14 @@ def remembered(draft: Draft, event: Remembered) -> None:
     _note(draft, event)
     if event.layer not in layers.TEAM:
         if event.card:
-            _answer(draft, event)
+            _put(draft, event.via, event.card, memorycards.answered(event))
         if not event.turn:
             draft.whisper(event.author.identity, memorycards.kept(event), what="remembered")
         return
     if event.turn:
         _learned(draft, event)
     elif event.card:
-        _answer(draft, event)
+        _put(draft, event.via, event.card, memorycards.answered(event))
     else:
         draft.say(memorycards.remembered(event), what=f"remembered:{event.memo}")
 
@@ -167,9 +164,17 @@ def _note(draft: Draft, event: Remembered) -> None:
         draft.edge(key, "links", event.origin)
 
 
-def _answer(draft: Draft, event: Remembered) -> None:
-    lane = ThreadKey(event.via) or draft.lane
-    draft.show_in(lane, _card(event.card), memorycards.answered(event), priority=Priority.ASK)
+def _put(draft: Draft, via: str, held: str, message: Message) -> None:
+    """Show the question's card, or what became of it, in the thread it was asked in: nobody follows it from elsewhere."""
+    draft.effects.append(
+        Show(
+            key=draft.key("show", held),
+            lane=ThreadKey(via) or draft.lane,
+            priority=Priority.ASK,
+            card=CardKey(f"memory:{held}"),
+            message=message,
+        )
+    )
 
 
 def _learned(draft: Draft, event: Remembered) -> None:
@@ -182,7 +187,3 @@ def _learned(draft: Draft, event: Remembered) -> None:
         draft.turn(learned=(*turn.learned, words))
         return
     draft.say(reports.note(memorycards.announced((words,))), what=f"learned:{event.memo}")
-
-
-def _card(held: str) -> CardKey:
-    return CardKey(f"memory:{held}")

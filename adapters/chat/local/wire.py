@@ -112,4 +112,5 @@ def posted(record: Record, text: str, author: Author, people: Mapping[str, str])
         mentions=tuple(identity_of(user) for user in reading.mentions),
         reply_to=str(record.reply_to) if record.reply_to else "",
         files=record.files,
+        room="open",  # there is one hall, and everybody is in it
     )

@@ -14,6 +14,7 @@ from nio.crypto import attachments
 from adapters.chat.matrix import faults, opening
 from adapters.chat.matrix.line import CRYPTO, Line, Raw
 from core.errors import Rejected, Unavailable
+from core.events import Room
 
 API = "/_matrix/client/v3"
 LONG = 120.0  # seconds that a server may take to gather the state of every room
@@ -103,6 +104,11 @@ class Client(Line):
         """Return what a person is called in a room, or the first part of their id."""
         known = self.nio.rooms.get(room)
         return (known.user_name(user) if known else None) or user[1:].partition(":")[0]
+
+    def open_to(self, room: str) -> Room:
+        """Return whether everybody may enter a room by themselves."""
+        known = self.nio.rooms.get(room)
+        return "" if known is None else "open" if known.join_rule == "public" else "closed"
 
     def members(self, room: str) -> frozenset[str]:
         """Return who is in a room or invited there."""

@@ -88,6 +88,7 @@ class Hearing:
             server=self.server,
             direct=len(self.client.members(room)) == 2,
             bot=self.is_ghost(heard.sender),
+            open_to=self.client.open_to(room),
         )
 
     async def _changed(self, room: str, heard: wire.Changed) -> Event | None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from adapters.chat.matrix import mentions, names
-from core.events import Author, FileRef, Posted
+from core.events import Author, FileRef, Posted, Room
 from core.ids import ThreadKey
 
 NOTICE: Final = "m.notice"
@@ -158,7 +158,15 @@ def relation_of(content: Raw) -> Relation:
 
 
 def posted(
-    heard: Said, lane: ThreadKey, room: str, name: str, *, server: str, direct: bool, bot: bool
+    heard: Said,
+    lane: ThreadKey,
+    room: str,
+    name: str,
+    *,
+    server: str,
+    direct: bool,
+    bot: bool,
+    open_to: Room = "",
 ) -> Posted:
     """Return what somebody wrote as the event it is; `bot`: whoever wrote it is known for a bot."""
     reading = heard.reading
@@ -173,6 +181,7 @@ def posted(
         reply_to=heard.relation.reply_to,
         files=(heard.file,) if heard.file else (),
         permalink=names.link(room, heard.event, server),
+        room=open_to,
     )
 
 

@@ -15,7 +15,7 @@ from adapters.chat.slack.names import Me, Place
 from adapters.chat.slack.payload import Json, rows, table, text
 from core import commands
 from core.errors import BadInput
-from core.events import Author, Posted, Pressed
+from core.events import Author, Posted, Pressed, Room
 from core.ids import Token
 
 REPEAT = "repeat"  # 🔁
@@ -32,6 +32,7 @@ class Slash:
     words: str
     trigger: str
     response_url: str
+    room: Room = ""
 
     @property
     def starts(self) -> bool:
@@ -105,10 +106,18 @@ def slash(body: Json, team: str) -> Slash:
         words=text(body, "text").strip(),
         trigger=text(body, "trigger_id"),
         response_url=text(body, "response_url"),
+        room=_room(text(body, "channel_name")),
     )
     if not (found.channel and found.user and found.trigger):
         raise BadInput("a command of Slack names no channel, no person or no trigger")
     return found
+
+
+def _room(name: str) -> Room:
+    """Return what a command's channel is: of one that not everybody may enter, Slack does not say the name."""
+    if not name:
+        return ""
+    return "closed" if name in ("directmessage", "privategroup") or name.startswith("mpdm-") else "open"
 
 
 def presses(body: Json, team: str) -> list[Press]:

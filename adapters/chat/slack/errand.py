@@ -110,6 +110,7 @@ class Errands:
                 author=Author(identity=names.identity_of(slash.team, slash.user), name=name),
                 text=words,
                 permalink=names.permalink(home.me, slash.channel, root, root),
+                room=slash.room,
             )
         )
 
@@ -139,6 +140,7 @@ def aside(slash: Slash, name: str, clock: Clock) -> Posted:
         message=names.derived(names.NOWHERE, names.NOWHERE, slash.trigger),
         author=Author(identity=names.identity_of(slash.team, slash.user), name=name),
         text=f"/loop {slash.words}".strip(),
+        room=slash.room,
     )
 
 

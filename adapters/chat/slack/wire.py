@@ -14,11 +14,12 @@ from adapters.chat.slack import names, reading
 from adapters.chat.slack.names import Me
 from adapters.chat.slack.payload import Json, number, rows, table, text
 from core.errors import BadInput
-from core.events import Author, Deleted, Edited, FileRef, Posted
+from core.events import Author, Deleted, Edited, FileRef, Posted, Room
 from core.ids import ThreadKey
 
 # What carries words; every other subtype (somebody joined, a topic changed, …) is the platform talking.
 SPOKEN = frozenset({"", "bot_message", "file_share", "thread_broadcast", "me_message"})
+ROOMS: Mapping[str, Room] = {"channel": "open", "group": "closed", "im": "closed", "mpim": "closed"}
 STARTED = "loopbridge_start"  # the metadata of a root message that the bridge posted for somebody's /loop
 POSTED = "loopbridge_post"  # the metadata of everything else the bridge posts
 
@@ -92,6 +93,7 @@ def _posted(
         mentions=tuple(names.identity_of(me.team, user) for user in said.mentions),
         files=files,
         permalink=names.permalink(me, channel, ts, text(raw, "thread_ts") or ts),
+        room=ROOMS.get(text(raw, "channel_type"), ""),
     )
 
 

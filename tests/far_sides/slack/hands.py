@@ -43,7 +43,7 @@ class Hands(People):
             "slash_commands",
             {
                 "token": home.app.verification_token, "team_id": home.id, "team_domain": home.domain, "channel_id": where.id,
-                "channel_name": "directmessage" if where.kind == "im" else where.name, "user_id": who.id,
+                "channel_name": {"im": "directmessage", "group": "privategroup"}.get(where.kind, where.name), "user_id": who.id,
                 "user_name": who.handle, "command": command, "text": text.strip(), "api_app_id": home.app.id,
                 "is_enterprise_install": "false", "response_url": self.office.response_url(home, who, where),
                 "trigger_id": self.office.trigger(home, who),

@@ -1,0 +1,289 @@
+"""Facts, kept and taken out. Owns: Remembering. Imports: core. Effects: writes layers, emits events, notes what waits for a word.
+
+Doing any of it twice is harmless: a fact's file is named by its words and says what it came by, and what is to be forgotten is noted
+before it goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from bridge.sources import Said, Sources
+from core import events, layers, memory, memorycards, wording
+from core.effects import Forget, Reindex, Remember, Share
+from core.errors import BadInput, LoopbridgeError, Refused, Rejected
+from core.events import Author
+from core.ids import IdentityKey, ThreadKey, TurnId, derived
+from core.memory import Memo
+from core.people import Member
+from core.ports import Clock, Emit, Layers, Store
+
+log = structlog.get_logger(__name__)
+OVER = "That was answered already. Nothing changed."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A fact that is to be kept, whose wish that is, and what brought it."""
+
+    said: Said
+    author: Author
+    origin: str  # the graph's key of the message or the turn
+    at: ThreadKey  # the lane
+    via: str = ""
+    card: str = ""
+    learned: str = ""  # the handle of the loop whose agent promotes it
+    turn: TurnId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembering:
+    """Carries out Remember, Share, Forget and Reindex. `clean` takes known secrets out of a text."""
+
+    store: Store
+    layers: Layers
+    sources: Sources
+    clock: Clock
+    emit: Emit
+    clean: Callable[[str], str]
+    _turns: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    async def remember(self, effect: Remember) -> None:
+        """Keep a fact, hold it for a word when it would be read by more people, or say why not. Raises Unavailable."""
+        here = ThreadKey(effect.via) or effect.lane
+        try:
+            member = await self._member(effect.author)
+            said = await self.sources.said(effect, here, member)
+            self.fit(said.text)
+            wish = Wish(
+                said=said, author=effect.author, origin=said.command or said.key, at=effect.lane, via=effect.via
+            )  # fmt: skip
+            if effect.personal:
+                await self.keep(layers.personal(member.id), wish)
+            elif await self.sources.open_to_all(here, said):
+                await self.keep(layers.NOTES, wish)
+            else:
+                await self._hold(effect, wish)
+        except (BadInput, Refused, Rejected) as exc:
+            await self._not_done(effect, effect.author, effect.message, exc)
+
+    async def share(self, effect: Share) -> None:
+        """Keep what was held, where whoever asked for it now says. Raises Unavailable."""
+        try:
+            await self._share(effect)
+        except (BadInput, Refused, Rejected) as exc:
+            await self._not_done(effect, effect.author, effect.press, exc)
+
+    async def forget(self, effect: Forget) -> None:
+        """Take a fact out, or say which it could be. Raises Unavailable."""
+        try:
+            member = await self._member(effect.author)
+            layer = layers.personal(member.id) if effect.personal else layers.NOTES
+            async with self._turn(layer):
+                await self._forget(effect, layer)
+        except (BadInput, Refused, Rejected) as exc:
+            await self._not_done(effect, effect.author, effect.message, exc)
+
+    async def reindex(self, effect: Reindex) -> None:
+        """Bring a layer's index up to its files. Raises Unavailable."""
+        async with self._turn(effect.layer):
+            await self._index(effect.layer)
+
+    def fit(self, text: str) -> None:
+        """Raise BadInput for a fact that is none, is a page, or holds a secret."""
+        what = memory.secret(text) or ("a secret of this bridge" if self.clean(text) != text else "")
+        if what:
+            raise BadInput(
+                f"That looks like it holds {what}, so it was not remembered.",
+                remedy="Say where the secret is kept instead of what it is.",
+            )
+        if not memory.SHORTEST <= len(text) <= memory.LONGEST:
+            raise BadInput(
+                f"A fact has {memory.SHORTEST} to {memory.LONGEST:,} characters.",
+                remedy="Say it in a sentence or a few; what is longer belongs on a page.",
+            )
+
+    async def keep(self, layer: str, wish: Wish) -> events.Remembered:
+        """Write a fact into a layer and tell it; return what was told. Raises Unavailable and BadInput."""
+        memo = self._memo(wish)
+        async with self._turn(layer):
+            await self.layers.sync(layer)
+            there = await self.layers.texts(layer, memory.FOLDER)
+            old = next((each for each in memory.known(there) if each.id == memo.id), None)
+            if old is None:
+                files = {memo.path: memory.spell(memo)}
+                files |= memory.index(layer, {**there, **files})
+                subject = f"memory: remember {wording.line(memo.text, 60)}"
+                await self.layers.write(layer, subject, files, by=wish.author.name)
+            among = memory.known(await self._index(layer))
+        told = events.Remembered(
+            lane=wish.at if layer in layers.TEAM else layers.lane(layer),
+            at=self.clock.now(),
+            layer=layer,
+            memo=memo.id,
+            handle=memory.handle(memo, among),
+            path=(old or memo).path,
+            text=(old or memo).text,
+            author=wish.author,
+            origin=wish.origin,
+            source=wish.said.key,
+            permalink=wish.said.permalink,
+            known=old is not None and old.origin != wish.origin,
+            turn=wish.turn,
+            card=wish.card,
+            via=wish.via if layer in layers.TEAM else wish.via or wish.at,
+        )
+        await self.emit(told)
+        return told
+
+    def _memo(self, wish: Wish) -> Memo:
+        said = wish.said
+        return Memo(
+            id=memory.identify(said.text),
+            text=said.text,
+            by=f"loop #{wish.learned}, driver {said.by.name}" if wish.learned else said.by.name,
+            when=self.clock.now(),
+            source=said.permalink,
+            thread=wish.via or wish.at,
+            origin=wish.origin,
+            learned=wish.learned,
+            path=memory.place(said.text),
+        )
+
+    async def _index(self, layer: str) -> dict[str, str]:
+        """Write the layer's index if it does not say what its files do; return the files."""
+        there = dict(await self.layers.texts(layer, memory.FOLDER))
+        stale = memory.index(layer, there)
+        if stale:
+            await self.layers.write(layer, "memory: index", stale, by="Loopbridge")
+        return there | stale
+
+    async def _hold(self, effect: Remember, wish: Wish) -> None:
+        held = derived("held", effect.key)[:24]
+        if await self.store.kept(_held(held)) is None:
+            await self.store.keep(_held(held), json.dumps(_spelled(wish)))
+        await self.emit(
+            events.RememberHeld(
+                lane=effect.lane, at=self.clock.now(), held=held, text=wish.said.text, author=wish.author, via=effect.via
+            )
+        )  # fmt: skip
+
+    async def _share(self, effect: Share) -> None:
+        kept = await self.store.kept(_held(effect.held))
+        if not kept:
+            raise BadInput(OVER)
+        wish = _wish(json.loads(kept), effect.held)
+        member = await self._member(wish.author)
+        if (await self._member(effect.author)).id != member.id:
+            who = wording.line(wish.author.name, 40)
+            raise BadInput(f"{who} asked for this, and decides.", remedy="It still waits.")
+        await self.keep(layers.NOTES if effect.share else layers.personal(member.id), wish)
+        await self.store.keep(_held(effect.held), "")
+
+    async def _forget(self, effect: Forget, layer: str) -> None:
+        going = f"memory:going:{effect.key}"
+        await self.layers.sync(layer)
+        there = dict(await self.layers.texts(layer, memory.FOLDER))
+        among = memory.known(there)
+        noted = await self.store.kept(going)
+        path = noted or self._one(effect, among).path
+        memo = memory.read(path, there.get(path, ""))
+        if memo is not None:
+            await self.store.keep(going, path)
+            left = {name: text for name, text in there.items() if name != path}
+            subject = f"memory: forget {wording.line(memo.text, 60)}"
+            files = memory.index(layer, left)
+            await self.layers.write(layer, subject, files, gone=[path], by=effect.author.name)
+        identifier = path.rsplit("-", 1)[1].removesuffix(".md")
+        own = layer not in layers.TEAM
+        await self.emit(
+            events.Forgotten(
+                lane=layers.lane(layer) if own else effect.lane,
+                at=self.clock.now(),
+                layer=layer,
+                memo=identifier,
+                handle=memory.handle(memo, among) if memo else f"m{identifier}",
+                path=path,
+                text=memo.text if memo else "",
+                author=effect.author,
+                message=effect.message,
+                via=effect.via or effect.lane if own else effect.via,
+            )
+        )
+
+    def _one(self, effect: Forget, among: tuple[Memo, ...]) -> Memo:
+        found = memory.matching(effect.words, among)
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise BadInput("No fact is called that, or holds those words.", remedy="`/loop memory` shows what there is.")  # fmt: skip
+        raise _Several(tuple(memorycards.candidate(memo, among) for memo in found))
+
+    async def _member(self, author: Author) -> Member:
+        member = (await self.store.people()).of(author.identity)
+        if member is None:
+            raise Refused("Only members can do this.")
+        return member
+
+    async def _not_done(
+        self, effect: Remember | Share | Forget, author: Author, message: str, why: LoopbridgeError
+    ) -> None:
+        log.info("memory.not_done", key=effect.key, why=type(why).__name__)
+        several = why.candidates if isinstance(why, _Several) else ()
+        await self.emit(
+            events.NotDone(
+                lane=effect.lane, at=self.clock.now(), author=author, message=message, what=f"{why}", remedy=why.remedy,
+                candidates=several, via=effect.via,
+            )
+        )  # fmt: skip
+
+    def _turn(self, layer: str) -> asyncio.Lock:
+        return self._turns.setdefault(layer, asyncio.Lock())
+
+
+class _Several(BadInput):
+    """Words that stand for more than one fact."""
+
+    def __init__(self, candidates: tuple[str, ...]) -> None:
+        super().__init__("That could be any of these.", remedy="Say which, by its handle:")
+        self.candidates = candidates
+
+
+def _held(name: str) -> str:
+    return f"memory:held:{name}"
+
+
+def _spelled(wish: Wish) -> dict[str, object]:
+    said, author = wish.said, wish.author
+    return {
+        "text": said.text,
+        "key": said.key,
+        "permalink": said.permalink,
+        "by": [said.by.identity, said.by.name],
+        "author": [author.identity, author.name],
+        "origin": wish.origin,
+        "at": wish.at,
+        "via": wish.via,
+    }
+
+
+def _wish(found: dict[str, object], held: str) -> Wish:
+    by, author = found["by"], found["author"]
+    return Wish(
+        said=Said(text=str(found["text"]), key=str(found["key"]), permalink=str(found["permalink"]), by=_author(by)),
+        author=_author(author),
+        origin=str(found["origin"]),
+        at=ThreadKey(str(found["at"])),
+        via=str(found["via"]),
+        card=held,
+    )  # fmt: skip
+
+
+def _author(pair: object) -> Author:
+    identity, name = pair if isinstance(pair, list) else ("", "")
+    return Author(identity=IdentityKey(identity), name=name)
