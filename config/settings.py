@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config import describe, platforms, repositories, sections, sources
+from config import chores, describe, platforms, repositories, sections, sources
 from config.errors import ConfigError, Problem, nearest, shown
 from config.report import Report
 
@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     agent: sections.Agent = Field(default_factory=sections.Agent)
     sandbox: sections.SandboxSection = Field(default_factory=sections.SandboxSection)
     egress: sections.Egress = Field(default_factory=sections.Egress)
+    jobs: chores.Jobs = Field(default_factory=chores.Jobs)
     chat: sections.Chat = Field(default_factory=sections.Chat)
     slack: platforms.Slack = Field(default_factory=platforms.Slack)
     matrix: platforms.Matrix = Field(default_factory=platforms.Matrix)
