@@ -165,6 +165,7 @@ class Loop:
     notice: str = ""  # a passing word for the card, such as "the model is overloaded; trying again"
     refused: tuple[str, ...] = ()  # hosts the box tried to reach in vain
     schedule: str = ""  # the schedule it runs for
+    resting: bool = False  # archived by the clock: a word in its thread takes it out again
     halted: bool = False  # stopped before the first turn began
 
     @property

@@ -72,6 +72,8 @@ def retry(draft: Draft, event: Posted | None, member: Member, words: str) -> Non
     loop = _driven(draft, member)
     if loop.busy or (loop.status == "queued" and not loop.halted):
         raise BadInput("The loop is at work already.", remedy="`/loop stop` stops it.")
+    if loop.resting:
+        loop = draft.now(status="idle", resting=False)
     if not loop.live:
         raise BadInput(
             f"Loop #{loop.handle} is {loop.status}.", remedy="`/loop <task>` starts a new one in this thread."
@@ -157,10 +159,10 @@ def _done(draft: Draft, event: Posted, member: Member, command: Command) -> None
     put_away(draft, archive=command.word == "archive")
 
 
-def put_away(draft: Draft, *, archive: bool = False) -> None:
-    """End this thread's loop; what it made is kept."""
-    draft.now(status="archived" if archive else "done", failure="", notice="")
-    draft.close_loop(archive=archive)
+def put_away(draft: Draft, *, archive: bool = False, rests: bool = False) -> None:
+    """End this thread's loop; what it made is kept. One that `rests` keeps its session too."""
+    draft.now(status="archived" if archive else "done", failure="", notice="", resting=rests)
+    draft.close_loop(archive=archive and not rests)
     draft.show_status(priority=Priority.STATUS)
 
 

@@ -8,7 +8,7 @@ from core import asks, commands, people
 from core.errors import BadInput
 from core.events import Posted
 from core.people import Member
-from core.step import admission, decisions, driving, following, holding, messages, orders, turns
+from core.step import admission, decisions, driving, following, holding, messages, orders, resting, turns
 from core.step.draft import Draft
 
 MAX_INPUTS = 200
@@ -33,7 +33,7 @@ def posted(draft: Draft, event: Posted) -> None:
         _ordered(draft, event, member, words)
     elif typed := _typed(draft, event.text):
         decisions.typed(draft, event, member, *typed)
-    elif draft.loop is not None and draft.loop.live:
+    elif draft.loop is not None and (draft.loop.live or (draft.loop.resting and member is not None)):
         _said_to_loop(draft, event, member)
     elif event.addressed:
         _ordered(draft, event, member, event.text)
@@ -78,6 +78,8 @@ def _said_to_loop(draft: Draft, event: Posted, member: Member | None) -> None:
         driving.stop(draft, event.author)
         return
     draft.react(event.message)
+    if loop.resting:
+        loop = resting.wake(draft)
     if loop.status == "failed" or loop.halted:
         turns.retry(draft, (messages.as_input(event, event.text, turn=True),))
         return

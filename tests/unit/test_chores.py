@@ -1,0 +1,116 @@
+"""What the bridge's own jobs find and say. Owns: nothing. Imports: core. Effects: none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from core import chores, effects, events
+from core.ids import LoopId, ThreadKey
+from core.testing import store_rig
+from tests.unit.story import THREAD, Story, words
+
+DAY = timedelta(days=1)
+
+
+def test_reminders_come_once_and_again_after_a_week() -> None:
+    loop = replace(store_rig.a_loop(1), status="rfd", updated_at=store_rig.at())
+    waits = chores.waiting([loop], {})
+    told = []
+    last = None
+    for hour in range(0, 24 * 20, 6):
+        now = store_rig.at(hour * 3600)
+        if chores.reminders(waits, after=DAY, last=last, now=now):
+            told.append(hour // 24)
+        last = now
+    assert told == [1, 8, 15]
+
+
+def test_one_thread_has_one_reminder_that_calls_who_is_asked() -> None:
+    loop = store_rig.a_loop(1)
+    asks = [store_rig.an_ask(1, loop), store_rig.an_ask(2, loop, asked=60)]
+    waits = chores.waiting([loop], {loop.id: asks})
+    (message,) = chores.reminders(waits, after=DAY, last=None, now=store_rig.at(2 * 86_400)).values()
+    told = words(message)
+    assert all(ask.handle in told for ask in asks)
+    assert message.notify == (loop.driver_identity,)
+
+
+def test_a_digest_holds_what_everybody_here_may_read() -> None:
+    here = replace(store_rig.a_loop(1), title="Clock bug", status="idle")
+    elsewhere = replace(
+        store_rig.a_loop(2), id=LoopId("e" * 32), title="Salaries", thread=ThreadKey("slack:T/G1/1.1")
+    )
+    now = here.updated_at + timedelta(hours=1)
+    made = chores.digest(
+        [here, elsewhere], chores.waiting([elsewhere], {}), reads=lambda thread: thread == here.thread,
+        since=None, now=now,
+    )  # fmt: skip
+    assert made is not None
+    assert "Clock bug" in words(made)
+    assert "Salaries" not in words(made)
+    assert "1 loop where not everybody here can read" in words(made)
+
+
+def test_nothing_moved_and_nothing_waits_is_no_digest() -> None:
+    loop = store_rig.a_loop(1)
+    now = loop.updated_at + 3 * DAY
+    assert chores.digest([loop], [], reads=lambda _: True, since=now - DAY, now=now) is None
+
+
+def resting() -> Story:
+    story = Story().started()
+    story.results("Fixed.")
+    story.taken()
+    assert chores.idle([story.loop], after=14 * DAY, now=story.at + 15 * DAY) == [story.loop]
+    assert not chores.idle([story.loop], after=14 * DAY, now=story.at + 13 * DAY)
+    idle = events.WentIdle(
+        lane=THREAD, at=story.at + 15 * DAY, loop=story.loop.id, since=story.loop.updated_at
+    )
+    story.tell(idle)
+    return story
+
+
+def test_an_idle_loop_is_archived_and_said_once() -> None:
+    story = resting()
+    assert (story.loop.status, story.loop.resting) == ("archived", True)
+    assert "archived after 15 d without a word" in story.told()
+    assert not story.of(effects.CloseLoop)[0].archive
+
+
+def test_a_word_takes_a_resting_loop_out_again() -> None:
+    story = resting()
+    first = story.loop.id
+    story.says("maya", "one more thing: the docs")
+    assert (story.loop.id, story.loop.status) == (first, "queued")
+    assert "one more thing" in story.of(effects.RunLeg)[0].prompt
+    assert story.of(effects.RunLeg)[0].resume
+
+
+def test_who_is_not_listened_to_wakes_nobody() -> None:
+    story = resting()
+    story.says("gus", "nice work")
+    assert story.loop.status == "archived"
+    story.says("maya", "/loop look at the other test")
+    assert story.loop.task == "look at the other test"
+
+
+def test_a_loop_that_was_spoken_to_meanwhile_stays() -> None:
+    story = Story().started()
+    story.results("Fixed.")
+    story.taken()
+    since = story.loop.updated_at
+    story.says("maya", "and now?")
+    story.tell(events.WentIdle(lane=THREAD, at=story.at, loop=story.loop.id, since=since))
+    assert story.loop.live
+
+
+def test_a_loop_that_rested_for_very_long_loses_its_home() -> None:
+    story = resting()
+    again = events.WentIdle(
+        lane=THREAD, at=story.at + 200 * DAY, loop=story.loop.id, since=story.loop.updated_at
+    )
+    story.tell(again)
+    assert story.of(effects.CloseLoop)[0].archive
+    assert not story.loop.resting
+    assert not story.of(effects.Say)
