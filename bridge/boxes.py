@@ -5,17 +5,19 @@ Two kinds: the agent's box (the clone, the CLI, the two sockets) and the git box
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.agent import managed
 from adapters.git import workspace
 from bridge.folders import LoopFolder
-from core import layers
+from core import layers, memory
 from core.loop import Loop
 from core.ports import Bind, Box, Git, Layers, Limits, Sandbox
 
 CONTEXT = "/loop/context"
+OWN = f"{CONTEXT}/personal"
 WORKDIR, HOME, CLI = "/loop/workdir", "/home/loop", "/opt/claude"
 MODEL, EGRESS = "/run/model.sock", "/run/egress.sock"
 PROXY = "http://127.0.0.1:3128"
@@ -41,6 +43,7 @@ class Boxes:
     def agent(self, loop: Loop, folder: LoopFolder) -> Box:
         """Return the box the agent works in."""
         plain = self.clone(loop, folder)
+        context = self._context(loop, folder)
         proxy = {name: PROXY for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")}
         return replace(
             plain,
@@ -48,14 +51,18 @@ class Boxes:
                 *plain.binds,
                 Bind(source=self.cli, dest=CLI),
                 Bind(source=folder.home, dest=HOME, writable=True),
-                *self._context(loop, folder),
+                *context,
                 Bind(source=folder.outbox, dest="/loop/outbox", writable=True),
                 Bind(source=folder.inbox, dest="/loop/inbox"),
                 Bind(source=folder.capsule, dest="/loop/capsule"),
                 Bind(source=folder.model_socket, dest=MODEL),
                 Bind(source=folder.egress_socket, dest=EGRESS),
             ),
-            files={**plain.files, **workspace.FILES, managed.SETTINGS_PATH: managed.settings()},
+            files={
+                **plain.files,
+                **workspace.FILES,
+                managed.SETTINGS_PATH: managed.settings(memory=_memory(context)),
+            },
             env={
                 **managed.environment(home=HOME, model_socket=MODEL),
                 **proxy,
@@ -98,3 +105,8 @@ class Boxes:
     def write_launcher(self, loop: Loop, folder: LoopFolder) -> None:
         """Write the file that the agent's SDK runs as its CLI."""
         self.sandbox.write_launcher(self.agent(loop, folder), ENTER, folder.launcher)
+
+
+def _memory(context: Sequence[Bind]) -> str:
+    """Return the folder of the CLI's own memory: in the clone of its member's own layer, where the loop has one."""
+    return f"{OWN}/{memory.FOLDER}" if any(bind.dest == OWN for bind in context) else ""

@@ -28,4 +28,4 @@ def build(
         effects.Reindex: remembering.reindex,
         effects.Jot: Jotting(store=store, layers=layers, clock=clock, emit=emit, clean=clean),
     }
-    return RememberTool(store=store, sources=sources, remembering=remembering), hands
+    return RememberTool(store=store, sources=sources, remembering=remembering, emit=emit), hands

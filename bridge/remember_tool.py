@@ -9,12 +9,12 @@ from bridge.remembering import Remembering, Wish
 from bridge.sources import Said, Sources
 from core import focus, graph, layers, memory, wording
 from core.errors import BadInput, Refused
-from core.events import Author
+from core.events import Author, LearnedAlone
 from core.graph import Node
 from core.ids import TurnId, message_key
 from core.loop import Loop
 from core.people import Member
-from core.ports import Store, ToolAnswer, ToolSpec, ToolUse
+from core.ports import Emit, Store, ToolAnswer, ToolSpec, ToolUse
 
 MOST = 10  # facts of one turn
 TURNS = 500  # whose facts are counted
@@ -47,6 +47,7 @@ class RememberTool:
     store: Store
     sources: Sources
     remembering: Remembering
+    emit: Emit
     spec: ToolSpec = SPEC
     _counts: OrderedDict[TurnId, int] = field(default_factory=OrderedDict)
 
@@ -68,6 +69,10 @@ class RememberTool:
             learned=loop.handle, turn=use.turn,
         )  # fmt: skip
         told = await self.remembering.keep(layers.personal(driver.id) if own else layers.NOTES, wish)
+        if own and not told.known:
+            await self.emit(
+                LearnedAlone(lane=loop.thread, at=told.at, loop=loop.id, turn=use.turn, handle=told.handle)
+            )
         return ToolAnswer(text=_answer(told.handle, known=told.known, own=own, narrow=own and not personal))
 
     def _count(self, turn: TurnId) -> None:

@@ -131,8 +131,8 @@ def answer(
     if len(words) > LONG_ANSWER:
         blocks = [Text(text=words[:LONG_ANSWER].rsplit("\n", 1)[0] + "\n… (the whole answer is in the file)"),
                   Attachment(name=f"answer-{loop.handle}-{turn.number}.md", content=words)]  # fmt: skip
-    if turn.learned:
-        blocks.append(Text(text=memorycards.announced(turn.learned)))
+    if learned := memorycards.announced(turn.learned, turn.learned_alone, name=loop.driver_name):
+        blocks.append(Text(text=learned))
     artefacts = artefacts_line(work, took=took, spent=turn.spent_usd)
     blocks.append(Text(text=artefacts))
     if more:

@@ -81,9 +81,18 @@ def learned(handle: str, text: str) -> str:
     return f"{handle} {quoted(text, 80)}"
 
 
-def announced(facts: Sequence[str]) -> str:
-    """Return that line."""
-    return f"Remembered for the team: {wording.listing(facts)}. `/loop forget <handle>` takes one back."
+def announced(facts: Sequence[str], alone: Sequence[str] = (), *, name: str = "") -> str:
+    """Return that line: the facts the team keeps, and the handles of those that went into one member's own memory. Empty for none."""
+    parts = []
+    if facts:
+        parts.append(
+            f"Remembered for the team: {wording.listing(facts)}. `/loop forget <handle>` takes one back."
+        )
+    if alone:
+        parts.append(
+            f"Kept in the memory of {wording.line(name, 40)} alone: {wording.listing(alone)}. `/loop memory me` shows them."
+        )
+    return " ".join(parts)
 
 
 def candidates(words: Sequence[str]) -> str:

@@ -15,10 +15,11 @@ MAX_RETRIES = 6  # of a model request, with growing pauses: about half a minute
 MAX_COMMAND_MS = 60 * 60 * 1000
 
 
-def settings(*, hooks: Mapping[str, Sequence[Mapping[str, Any]]] | None = None) -> bytes:
+def settings(*, hooks: Mapping[str, Sequence[Mapping[str, Any]]] | None = None, memory: str = "") -> bytes:
     """Return the managed-settings.json that keeps approvals on whatever the agent or the repository writes.
 
-    `hooks` are those of trusted tiers: with this file no others run but the bridge's own.
+    `hooks` are those of trusted tiers: with this file no others run but the bridge's own. `memory` is the folder (a path inside) that
+    the CLI reads its own memory from and writes it to; without one it has none, for what it wrote elsewhere would be lost with the box.
     """
     content: dict[str, Any] = {
         "allowManagedHooksOnly": True,
@@ -30,6 +31,10 @@ def settings(*, hooks: Mapping[str, Sequence[Mapping[str, Any]]] | None = None) 
         "includeCoAuthoredBy": False,
         "permissions": {"defaultMode": "default", "disableBypassPermissionsMode": "disable"},
     }
+    if memory:
+        content["autoMemoryDirectory"] = memory
+    else:
+        content["autoMemoryEnabled"] = False
     if hooks:
         content["hooks"] = {
             event: [dict(matcher) for matcher in matchers] for event, matchers in hooks.items()

@@ -22,7 +22,7 @@ from core.events.base import Author, FileRef, Happening, OfLoop, OfTurn, aware
 from core.events.chat import Admitted, Deleted, Edited, Followed, Posted, Pressed, Room, ThreadRead
 from core.events.context import CapsuleMade, ContextFound, Referred, Source
 from core.events.layers import LayerMoved, Page
-from core.events.memory import Forgotten, Jotted, NotDone, Remembered, RememberHeld
+from core.events.memory import Forgotten, Jotted, LearnedAlone, NotDone, Remembered, RememberHeld
 from core.events.meters import AskDue, EgressDenied, ModelFailed, Pulsed, Spent
 from core.events.schedule import (
     ClaimRead,
@@ -41,7 +41,7 @@ Event = (
     | TurnQueued | TurnStarted | AgentSaid | ToolCalled | ToolEnded | TurnResult | TurnParked | TurnBroke | TurnInterrupted
     | VerdictLost | WorkTaken | WorkStuck | Spent | EgressDenied | ModelFailed | AskDue | Pulsed
     | Referred | CapsuleMade | ContextFound
-    | LayerMoved | Remembered | RememberHeld | Forgotten | Jotted | NotDone
+    | LayerMoved | Remembered | RememberHeld | Forgotten | LearnedAlone | Jotted | NotDone
     | Ticked | JobSaid | WentIdle | DistillDue | ClaimsRead | SourceChanged
 )  # fmt: skip
 
@@ -67,6 +67,7 @@ __all__ = [
     "JobSaid",
     "Jotted",
     "LayerMoved",
+    "LearnedAlone",
     "ModelFailed",
     "NotDone",
     "OfLoop",

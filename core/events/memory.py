@@ -1,4 +1,4 @@
-"""What becomes of memory and focus. Owns: Remembered, Forgotten, RememberHeld, Jotted, NotDone. Imports: core.events.base. Effects: none.
+"""What becomes of memory and focus. Owns: Remembered, Forgotten, RememberHeld, LearnedAlone, Jotted, NotDone. Imports: core.events.base. Effects: none.
 
 Each has `via`, as a message has: the thread it was asked in, where that is another than the lane.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from core.events.base import Author, Happening
+from core.events.base import Author, Happening, OfLoop
 from core.ids import TurnId
 
 
@@ -72,6 +72,19 @@ class RememberHeld(Happening):
     @property
     def dedup(self) -> str:
         return f"remember_held:{self.held}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedAlone(OfLoop):
+    """An agent put a fact into the memory of its loop's driver; what it says is not told here, where others read along."""
+
+    turn: TurnId
+    handle: str
+    kind: Literal["learned_alone"] = "learned_alone"
+
+    @property
+    def dedup(self) -> str:
+        return f"learned_alone:{self.turn}:{self.handle}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,7 @@ RULES = {
     events.Remembered: remembering.remembered,
     events.RememberHeld: remembering.held,
     events.Forgotten: remembering.forgotten,
+    events.LearnedAlone: remembering.learned_alone,
     events.NotDone: remembering.not_done,
     events.Jotted: focusing.jotted,
 }

@@ -8,7 +8,16 @@ from core import graph, layers, memory, memorycards, people, reports
 from core.commands import Command
 from core.effects import Forget, Priority, Reindex, Remember, Share, Show
 from core.errors import BadInput
-from core.events import Forgotten, LayerMoved, NotDone, Posted, Pressed, Remembered, RememberHeld
+from core.events import (
+    Forgotten,
+    LayerMoved,
+    LearnedAlone,
+    NotDone,
+    Posted,
+    Pressed,
+    Remembered,
+    RememberHeld,
+)
 from core.ids import CardKey, ThreadKey
 from core.message import Message
 from core.people import Member
@@ -113,6 +122,13 @@ def forgotten(draft: Draft, event: Forgotten) -> None:
         draft.whisper(event.author.identity, message, what="forgotten")
     else:
         draft.say(message, what=f"forgotten:{event.memo}")
+
+
+def learned_alone(draft: Draft, event: LearnedAlone) -> None:
+    """Count a fact that went into the driver's own memory, for the line at its turn's end."""
+    turn = draft.loop.turn if draft.loop else None
+    if turn is not None and turn.id == event.turn and turn.state != "ended":
+        draft.turn(learned_alone=(*turn.learned_alone, event.handle))
 
 
 def not_done(draft: Draft, event: NotDone) -> None:

@@ -164,6 +164,10 @@ def test_the_managed_settings_keep_approvals_on() -> None:
     assert content["allowManagedHooksOnly"] is content["allowManagedPermissionRulesOnly"] is True
     assert content["permissions"]["disableBypassPermissionsMode"] == "disable"
     assert content["hooks"] == {"Stop": [{"hooks": []}]}
+    assert content["autoMemoryEnabled"] is False
+    given = json.loads(managed.settings(memory="/loop/context/personal/memory"))
+    assert given["autoMemoryDirectory"] == "/loop/context/personal/memory"
+    assert "autoMemoryEnabled" not in given
     env = managed.environment(home="/home/loop", model_socket="/run/model.sock")
     assert env["ANTHROPIC_BASE_URL"] == "http://localhost"
     assert env["CLAUDE_CONFIG_DIR"].startswith("/home/loop/")

@@ -7,11 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from adapters.store.store import SqlStore
 from bridge.overview import Overview
+from core import focus, graph, layers
 from core.asks import Ask
 from core.desk import Outcome
 from core.events import Deleted
+from core.graph import Node
 from core.ids import AskId, CallId, IdentityKey, LoopId, MemberId, ThreadKey, TurnId
 from core.loop import Loop
 from core.message import Message, Text
@@ -46,19 +50,35 @@ def ask(of: Loop, handle: str) -> Ask:
 
 
 @asynccontextmanager
-async def overview(tmp_path: Path, *loops: Loop, asks: tuple[Ask, ...] = ()) -> AsyncIterator[Overview]:
+async def overview(
+    tmp_path: Path, *loops: Loop, asks: tuple[Ask, ...] = (), room: str = "open", page: str = ""
+) -> AsyncIterator[Overview]:
     clock = FakeClock()
     async with SqlStore(f"sqlite:///{tmp_path / 'x.db'}", clock=clock) as store:
         members = tuple(Member(id=MemberId(name), name=name, role=role) for name, role in PEOPLE)
         known = tuple(Identity(key=who(name), member=MemberId(name)) for name, _ in PEOPLE)
         [first] = await store.arrive([Deleted(lane=ThreadKey("slack:T1/C1/0"), at=START, message="0")])
         assert first is not None
-        await store.settle(first, Outcome(members=members, identities=known))
+        pins = Node(
+            key=graph.page(layers.NOTES, focus.PAGE),
+            kind="page",
+            audience=layers.EVERYBODY,
+            at=START,
+            text=page,
+        )
+        await store.settle(first, Outcome(members=members, identities=known, facts=(pins,)))
         for each in loops:
             [arrival] = await store.arrive([Deleted(lane=each.thread, at=START, message="1")])
             assert arrival is not None
             mine = tuple(one for one in asks if one.loop == each.id)
-            await store.settle(arrival, Outcome(loop=each, asks=mine))
+            place = Node(
+                key=graph.thread(each.thread),
+                kind="thread",
+                audience=each.thread,
+                at=START,
+                props={"room": room},
+            )
+            await store.settle(arrival, Outcome(loop=each, asks=mine, facts=(place,)))
         yield Overview(store=store, clock=clock)
 
 
@@ -67,23 +87,42 @@ def parts(message: Message) -> list[str]:
     return [block.text for block in message.blocks if isinstance(block, Text)]
 
 
-async def test_a_page_has_my_asks_my_loops_and_the_rest(tmp_path: Path) -> None:
+async def test_a_page_has_my_asks_my_loops_and_the_board(tmp_path: Path) -> None:
     mine = replace(loop(1, "maya", "Fix login"), status="waiting")
     theirs = replace(loop(2, "ravi", "Speed up"), status="waiting")
-    async with overview(tmp_path, mine, theirs, asks=(ask(mine, "7f3"), ask(theirs, "8aa"))) as seen:
-        waiting, own, others = parts(await seen.page(who("maya")))
+    third = replace(loop(3, "ravi", "Cut costs"), tags=("money",))
+    asks = (ask(mine, "7f3"), ask(theirs, "8aa"))
+    async with overview(tmp_path, mine, theirs, third, asks=asks, page="- Ship 2.0") as seen:
+        waiting, own, pinned, active, people = parts(await seen.page(who("maya")))
         assert "ask 7f3" in waiting
         assert "8aa" not in waiting
         assert ("Fix login" in own, "Speed up" in own) == (True, False)
-        assert ("Fix login" in others, "Speed up" in others, "driver Ravi" in others) == (False, True, True)
+        assert pinned == "**Pinned**\n1. Ship 2.0"
+        assert "**money** · #" in active
+        assert "Cut costs (working)" in active
+        assert ("Fix login" in people, "Speed up · ask 8aa · waits for Ravi" in people) == (True, True)
 
 
 async def test_an_admin_may_decide_every_ask(tmp_path: Path) -> None:
     theirs = replace(loop(2, "ravi", "Speed up"), status="waiting")
     async with overview(tmp_path, theirs, asks=(ask(theirs, "8aa"),)) as seen:
-        waiting, own, _ = parts(await seen.page(who("ada")))
+        waiting, own, *_ = parts(await seen.page(who("ada")))
         assert "ask 8aa" in waiting
         assert "`/loop <task>`" in own
+
+
+@pytest.mark.parametrize("room", ["closed", ""])
+async def test_titles_of_a_closed_thread_are_its_drivers_alone(tmp_path: Path, room: str) -> None:
+    theirs = replace(loop(2, "ravi", "Speed up"), status="waiting", tags=("secretly",))
+    idle = replace(loop(3, "ravi", "Cut costs"), tags=("money",))
+    async with overview(tmp_path, theirs, idle, asks=(ask(theirs, "8aa"),), room=room) as seen:
+        for name in ("maya", "ada"):
+            page = "\n".join(parts(await seen.page(who(name))))
+            assert "in a thread that not everybody may read" in page
+            assert not [word for word in ("Speed up", "Cut costs", "secretly", "money") if word in page]
+        own = "\n".join(parts(await seen.page(who("ravi"))))
+        assert "Speed up" in own
+        assert "**money**" in own
 
 
 async def test_what_is_asked_stays_in_its_thread(tmp_path: Path) -> None:
@@ -95,7 +134,7 @@ async def test_what_is_asked_stays_in_its_thread(tmp_path: Path) -> None:
 async def test_a_guest_decides_nothing_and_a_stranger_sees_nothing(tmp_path: Path) -> None:
     theirs = replace(loop(2, "ravi", "Speed up"), status="waiting")
     async with overview(tmp_path, theirs, asks=(ask(theirs, "8aa"),)) as seen:
-        assert "8aa" not in "".join(parts(await seen.page(who("gus"))))
+        assert "8aa" not in parts(await seen.page(who("gus")))[0]
         page = parts(await seen.page(who("nobody")))
         assert len(page) == 1
         assert "Speed up" not in page[0]
@@ -112,7 +151,7 @@ async def test_my_loops_for_completion(tmp_path: Path) -> None:
 async def test_a_long_list_is_cut_and_counted(tmp_path: Path) -> None:
     many = [loop(number, "ravi", f"Task {number}") for number in range(1, 20)]
     async with overview(tmp_path, *many) as seen:
-        assert "… and 4 more" in parts(await seen.page(who("maya")))[2]
+        assert "… and 7 more" in parts(await seen.page(who("maya")))[-1]
 
 
 async def test_what_stands_there_leads_to_its_thread(tmp_path: Path) -> None:
@@ -120,7 +159,7 @@ async def test_what_stands_there_leads_to_its_thread(tmp_path: Path) -> None:
     far = replace(loop(2, "ravi", "Speed up"), thread=ThreadKey("matrix:h/r/1"))
     async with overview(tmp_path, mine, far, asks=(ask(mine, "7f3"),)) as seen:
         page = await seen.page(who("maya"), lambda key: f"https://chat/{key}" if key == mine.thread else "")
-        waiting, own, others = parts(page)
+        waiting, own, *_, others = parts(page)
         assert f"[ask 7f3](https://chat/{mine.thread}) of" in waiting
         assert f"[#{mine.handle}](https://chat/{mine.thread}) · Fix login" in own
-        assert f"\n#{far.handle} · Speed up" in others
+        assert f"\n#{far.handle} Speed up" in others
