@@ -31,6 +31,7 @@ DUE = (
     "SELECT body, expires_at <= :now AS expired FROM ask"
     " WHERE state = 'open' AND (expires_at <= :now OR (remind_at <= :now AND reminded = 0)) ORDER BY asked_at, id"
 )
+OPEN = "SELECT body FROM ask WHERE state = 'open' ORDER BY asked_at, id"
 MEMBERS = "SELECT id, name, role, claimed FROM member ORDER BY name, id"
 IDENTITIES = "SELECT key, member FROM identity ORDER BY key"
 SPENT = "SELECT coalesce(sum(cost_usd), 0.0) AS dollars, coalesce(sum(tokens), 0) AS tokens FROM spend"
@@ -113,6 +114,11 @@ def due(now: int, hand: Hand) -> Sequence[tuple[asks.Ask, str]]:
         (hand.codec.load(asks.Ask, row["body"]), "expire" if row["expired"] else "remind")
         for row in hand.rows(DUE, now=now)
     ]
+
+
+def open_asks(hand: Hand) -> Sequence[asks.Ask]:
+    """Return the asks that wait for somebody, oldest first."""
+    return [hand.codec.load(asks.Ask, body) for body in hand.column(OPEN)]
 
 
 def everybody(hand: Hand) -> people.People:

@@ -14,7 +14,19 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from adapters.store import claim, codec, faults, finding, journal, opening, reads, schedules, walks, writes
+from adapters.store import (
+    claim,
+    codec,
+    faults,
+    finding,
+    journal,
+    opening,
+    reads,
+    schedules,
+    shedding,
+    walks,
+    writes,
+)
 from adapters.store.hand import Hand
 from adapters.store.ledger import Ledger
 from adapters.store.worker import Worker
@@ -194,6 +206,9 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
     async def out_of(self, key: str, kind: graph.EdgeKind, *, limit: int = 100) -> Sequence[graph.Node]:
         return await self._reader.do(partial(finding.out_of, key, kind, limit))
 
+    async def given(self, loop: ids.LoopId) -> Sequence[graph.Node]:
+        return await self._reader.do(partial(finding.given, loop))
+
     async def distilled(self, sources: Sequence[str], *, limit: int = 100) -> Sequence[graph.Node]:
         return await self._reader.do(partial(finding.distilled, tuple(sources), limit))
 
@@ -218,6 +233,12 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
 
     async def kept(self, key: str) -> str | None:
         return await self._reader.do(partial(reads.kept, key))
+
+    async def shed(self, before: datetime) -> int:
+        return await self._writer.do(partial(shedding.shed, codec.micros(before)))
+
+    async def open_asks(self) -> Sequence[Ask]:
+        return await self._reader.do(reads.open_asks)
 
     async def transcript(self, session: str) -> Sequence[str]:
         return await self._reader.do(partial(reads.transcript, session))

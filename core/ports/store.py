@@ -97,6 +97,15 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
     async def asks_due(self, now: datetime) -> Sequence[tuple[Ask, str]]:
         """Return open asks whose reminder ("remind", not sent yet) or expiry ("expire") has come."""
 
+    async def open_asks(self) -> Sequence[Ask]:
+        """Return the asks that wait for somebody, oldest first."""
+
+    async def shed(self, before: datetime) -> int:
+        """Let go of what was said in some events and effects that were over before an instant; return how many were looked at.
+
+        0 means that nothing is left to do. Keys stay: what was seen once is never taken twice.
+        """
+
     async def people(self) -> People: ...
     async def thread_messages(self, thread: ThreadKey, *, limit: int) -> tuple[Sequence[Node], int]:
         """Return a thread's newest `limit` message nodes (and its first), oldest first, and how many there are in all."""
@@ -124,6 +133,9 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
 
     async def out_of(self, key: str, kind: EdgeKind, *, limit: int = 100) -> Sequence[Node]:
         """Return what a node has an edge of this kind to, the newest first."""
+
+    async def given(self, loop: LoopId) -> Sequence[Node]:
+        """Return what a loop was given, in the order it was: a place in it, once taken, stays."""
 
     async def distilled(self, sources: Sequence[str], *, limit: int = 100) -> Sequence[Node]:
         """Return what was distilled from any of these nodes, each once."""

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.store.store import SqlStore
 from core.ports import Store
-from core.testing import store_contract, store_finding_contract, store_graph_contract
+from core.testing import store_clock_contract, store_contract, store_finding_contract, store_graph_contract
 from core.testing.fakes import FakeClock
 
 
@@ -26,7 +26,12 @@ class SqliteRig:
 
 @pytest.mark.parametrize(
     "check",
-    [*store_contract.CHECKS, *store_graph_contract.CHECKS, *store_finding_contract.CHECKS],
+    [
+        *store_contract.CHECKS,
+        *store_graph_contract.CHECKS,
+        *store_finding_contract.CHECKS,
+        *store_clock_contract.CHECKS,
+    ],
     ids=lambda check: check.__name__,
 )
 async def test_sqlite(check: store_contract.Check, home: Path) -> None:
