@@ -86,7 +86,8 @@ class Boxes:
     def clones(self, loop: Loop, folder: LoopFolder) -> Box:
         """Return the box in which all of the loop's clones are made: the code's and those of its layers."""
         plain = self.clone(loop, folder)
-        return replace(plain, binds=(*plain.binds, *self._context(loop, folder)))
+        binds = [bind for name in layers.of(loop.personal) for bind in self.layer(loop, folder, name).binds]
+        return replace(plain, binds=(*plain.binds, *binds))
 
     def layer(self, loop: Loop, folder: LoopFolder, layer: str) -> Box:
         """Return the box in which git looks at the loop's clone of a layer."""
@@ -98,7 +99,7 @@ class Boxes:
         return Box(name=f"loop-{loop.handle}", cwd=where, binds=binds, limits=self.limits)
 
     def _context(self, loop: Loop, folder: LoopFolder) -> tuple[Bind, ...]:
-        """Return the binds of the layers the loop has; one that was made before there were layers has none."""
+        """Return the binds of the layers the loop has; one that was made before there were layers has none. Looks at the disk."""
         there = [name for name in layers.of(loop.personal) if (folder.context / layers.folder(name)).is_dir()]
         return tuple(bind for name in there for bind in self.layer(loop, folder, name).binds)
 

@@ -1,4 +1,4 @@
-"""The judging rule. Owns: Rules, Change, Candidate, objections. Imports: core, unicodedata. Effects: none.
+"""The judging rule. Owns: Rules, Change, Candidate, objections, watched. Imports: core, unicodedata. Effects: none.
 
 What a commit changes is given as parsed `diff-tree` rows; what speaks against it comes back as sentences for people.
 """
@@ -42,6 +42,7 @@ class Rules:
     """What may come out of a box. Sizes are bytes; `changes` counts paths over all commits."""
 
     protected: Sequence[str] = PROTECTED
+    watched: Sequence[str] = ()  # paths that may come out, and are told
     file_bytes: int = 20 << 20
     commits: int = 500
     changes: int = 20_000
@@ -76,6 +77,14 @@ def objections(candidates: Sequence[Candidate], rules: Rules) -> tuple[str, ...]
     if len(found) > _SHOWN:
         found[_SHOWN:] = [f"and {len(found) - _SHOWN} more objections"]
     return tuple(found)
+
+
+def watched(candidates: Sequence[Candidate], rules: Rules) -> tuple[str, ...]:
+    """Return the watched paths that any of these commits changes, as people may see them."""
+    changes = (change for candidate in candidates for change in candidate.changes)
+    return tuple(
+        sorted({shown(change.path) for change in changes if is_protected(change.path, rules.watched)})
+    )
 
 
 def _found(candidates: Sequence[Candidate], rules: Rules) -> Iterator[str]:

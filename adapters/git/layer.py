@@ -82,7 +82,7 @@ class Layer(tree.Tree):
         ours = await self.tip()
         if not self._remote:
             return ours
-        before = await self._commit_of(self._seen)
+        before = await self.commit_of(self._seen)
         try:
             theirs = await self._fetched()
         except errors.StorageFull:
@@ -111,11 +111,12 @@ class Layer(tree.Tree):
         if done.code:
             raise Overtaken(f"The layer {self.name} moved meanwhile.", remedy="Try again.")
 
-    async def push(self, commit: str, *, branch: str = "main") -> None:
+    async def push(self, commit: str, *, branch: str = "main", force: bool = False) -> None:
         """Push a commit to a branch of the remote. Raises Overtaken, Unavailable, Refused."""
         if not self._remote:
             return
-        done = await pushing.push(self._git, self.path, self._remote, f"{commit}:refs/heads/{branch}")
+        refspec = f"{'+' if force else ''}{commit}:refs/heads/{branch}"
+        done = await pushing.push(self._git, self.path, self._remote, refspec)
         if done.state == "overtaken":
             raise Overtaken(f"Others were faster on {self.name}: {done.reason}.", remedy="Try again.")
         if done.state == "refused":
@@ -166,6 +167,32 @@ class Layer(tree.Tree):
         texts = await self._read(files)
         return {path: text for path, text in texts.items() if not _NO_TEXT & set(text)}
 
+    async def joined(
+        self, tree: str, parents: Sequence[str], words: str, *, author: str, committer: str
+    ) -> str:
+        """Return a new commit of a tree, in people's names; an empty one stands for the bridge."""
+        env = {}
+        for role, name in (("AUTHOR", author), ("COMMITTER", committer)):
+            env[f"GIT_{role}_NAME"] = names.author(name) if name else "Loopbridge"
+            env[f"GIT_{role}_EMAIL"] = names.address(name) if name else "loopbridge@localhost"
+        behind = [word for parent in parents for word in ("-p", parent)]
+        return await self._git.ask(self.path, "commit-tree", tree, *behind, "-m", words, env=env)
+
+    async def drop(self, branch: str) -> None:
+        """Take a branch away, here and at the remote; one that is gone already is well."""
+        await self._git.run(self.path, "update-ref", "-d", f"refs/heads/{names.branch(branch)}")
+        if self._remote:
+            done = await pushing.push(self._git, self.path, self._remote, f":refs/heads/{branch}")
+            if done.state != "ok":
+                log.warning(
+                    "layer.branch_left", extra={"layer": self.name, "branch": branch, "why": done.words}
+                )
+
+    async def commit_of(self, ref: str) -> str:
+        """Return the commit a ref points at, or an empty string."""
+        done = await self._git.run(self.path, "rev-parse", "--verify", "-q", ref)
+        return done.text if done.code == 0 and names.is_sha(done.text) else ""
+
     async def contains(self, commit: str, earlier: str) -> bool:
         """Say whether a commit has another one behind it."""
         return (await self._git.run(self.path, "merge-base", "--is-ancestor", earlier, commit)).code == 0
@@ -183,10 +210,10 @@ class Layer(tree.Tree):
                 f"The layer {self.name} here and its remote differ in the same places.",
                 remedy=f"Merge them once by hand: push {self.path} to a branch of the remote and merge that into main there.",
             )
-        env = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "Loopbridge")
-        env |= dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "loopbridge@localhost")
-        both = ("-p", theirs, "-p", ours, "-m", "Join what was written before the remote was set")
-        made = await self._git.ask(self.path, "commit-tree", done.text.split("\n", 1)[0], *both, env=env)
+        made = await self.joined(
+            done.text.split("\n", 1)[0], (theirs, ours), "Join what was written before the remote was set",
+            author="", committer="",
+        )  # fmt: skip
         await self.advance(made, ours)
 
     async def _fetched(self) -> str:
@@ -196,7 +223,7 @@ class Layer(tree.Tree):
             self.path, *_FETCH, self._remote, refspec, remote=True, bounds=mirror.FETCH
         )
         if done.code == 0:
-            return await self._commit_of(self._seen)
+            return await self.commit_of(self._seen)
         await asyncio.to_thread(leftovers.clear_locks, self.path)
         if "couldn't find remote ref" not in done.err:
             raise _unreachable(self.name, names.clean(names.redact(done.err), 300))
@@ -209,10 +236,6 @@ class Layer(tree.Tree):
                 remedy="Rename its default branch to main, or give an empty repository.",
             )
         return ""
-
-    async def _commit_of(self, ref: str) -> str:
-        done = await self._git.run(self.path, "rev-parse", "--verify", "-q", ref)
-        return done.text if done.code == 0 and names.is_sha(done.text) else ""
 
     async def _begun(self, commit: str) -> bool:
         """Say whether there is nothing but the first commit that `make` or the home made."""

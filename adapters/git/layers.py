@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from adapters.git import host, judge, leftovers, names, safe, workspace
+from adapters.git import host, judge, landing, leftovers, names, safe
 from adapters.git.layer import Layer, Overtaken
-from core import errors, ids, layers, ports
+from core import errors, layers, ports
 
 TRIES = 8  # pushes that may be overtaken before somebody hears of it
 CONTEXT = "/loop/context"  # where a box has its clones of layers
@@ -41,9 +41,12 @@ class GitLayers:
         self._clock = clock
         self._remotes = dict(remotes or {})
         self._git = safe.SafeGit(globals_at=home / "repos" / "host.gitconfig", grants=grants)
-        self._workspace = workspace.Workspace(sandbox, author=host.AUTHOR)
         self._known: dict[str, Layer] = {}
         self._moved = moved
+        self.promotions = landing.Landing(
+            self._git, of=self._one, where=self.mirror, sandbox=sandbox, agent=host.AUTHOR, packs=home / "quarantine-context",
+            moved=moved,
+        )  # fmt: skip
 
     async def sweep(self) -> None:
         """Clear what a crash left. To be called once, before anything else, by the home's one owner."""
@@ -139,8 +142,11 @@ class GitLayers:
         return self._known[name]
 
     def _sweep(self) -> None:
+        packs = self._home / "quarantine-context"
+        packs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        before = (self._clock.now() - host.KEPT).timestamp()
         for place in (self._home / "context", self._home / "personal"):
-            leftovers.sweep(place, place / "none", before=0.0)
+            leftovers.sweep(place, packs, before=before)
 
 
 def inside(layer: str) -> str:
@@ -150,7 +156,7 @@ def inside(layer: str) -> str:
 
 def person(name: str) -> str:
     """Return a person's name as git writes an author."""
-    return f"{names.author(name)} <{ids.slug(name)}@loopbridge.invalid>"
+    return f"{names.author(name)} <{names.address(name)}>"
 
 
 def _as_change(path: str) -> judge.Change:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from core import errors
+from core import errors, ids
 
 ZERO = "0" * 40
 LOOPS = "refs/heads/loop/"
@@ -100,6 +100,11 @@ def clean(text: str, limit: int) -> str:
 def author(name: str) -> str:
     """Return a person's name as a commit can carry it; "somebody" when nothing is left."""
     return clean(re.sub(r"[<>]", "", name), 80).strip(" .,:;\"'") or "somebody"
+
+
+def address(name: str) -> str:
+    """Return the address under which a person's name stands in commits; it reaches nobody."""
+    return f"{ids.slug(name)}@loopbridge.invalid"
 
 
 def clean_lines(text: str) -> str:

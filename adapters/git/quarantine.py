@@ -75,6 +75,7 @@ class Quarantine:
             tip=tip,
             commits=tuple(_commit(*pair) for pair in zip(records, candidates, strict=True)),
             objections=judge.objections(candidates, self._rules),
+            protected=judge.watched(candidates, self._rules) if self._rules.watched else (),
         )
 
     async def _index(self, seen: view.View, export: Path) -> None:

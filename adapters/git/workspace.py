@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.git import names
-from core import errors, ids, ports, wording
+from core import errors, ports, wording
 
 # git refuses what belongs to somebody else, as a mirror does when the bridge is root, unless a file like this allows it. Every
 # box that is to see a mirror needs it.
@@ -95,10 +95,10 @@ class Workspace:
         """
         arguments = [self._author.name, self._author.email]
         for plan in plans:
-            author = (plan.author, f"{ids.slug(plan.author)}@loopbridge.invalid") if plan.author else ("", "")
+            author = (plan.author, names.address(plan.author)) if plan.author else ("", "")
             inside = f"/mirror/{plan.name}.git"
             arguments += (plan.into, inside, names.sha(plan.commit), names.branch(plan.branch), *author)
-        bare = _bared(box, plans, into=tuple(plan.into for plan in plans))
+        bare = bared(box, plans, into=tuple(plan.into for plan in plans))
         done = await self._sh(bare, _CLONE, arguments)
         if done.code != 0:
             what = wording.listing([f"“{plan.name}”" for plan in plans])
@@ -106,7 +106,7 @@ class Workspace:
 
     async def status(self, box: ports.Box) -> ports.WorkTree:
         """Return the clone's tips and the paths no commit holds, a thousand at most. Raises Refused when the answer is forged."""
-        done = await self._sh(_bared(box), _STATUS, (str(_MOST_BRANCHES),))
+        done = await self._sh(bared(box), _STATUS, (str(_MOST_BRANCHES),))
         if done.code != 0:
             raise _failed("The clone in the sandbox can't be read", done)
         heads, _, rest = done.stdout.decode("utf-8", "replace").partition("\n\n")
@@ -125,7 +125,7 @@ class Workspace:
 
     async def diff(self, box: ports.Box, base: str) -> str:
         """Return the diff of the clone's files against a commit: untrusted text, its controls made visible."""
-        done = await self._sh(_bared(box), _DIFF, (names.sha(base),), max_output=_MOST_DIFF)
+        done = await self._sh(bared(box), _DIFF, (names.sha(base),), max_output=_MOST_DIFF)
         if done.code != 0 and not done.cut:
             raise _failed("The clone in the sandbox can't be compared", done)
         text = names.clean_lines(done.stdout.decode("utf-8", "replace"))
@@ -137,7 +137,7 @@ class Workspace:
         The pack is missing when there are none. Raises Refused when the clone gives nothing, or more than `most` bytes.
         """
         done = await self._sandbox.run_to_file(
-            replace(_bared(box, (plan,), into=(plan.into,)), cwd=plan.into),
+            replace(bared(box, (plan,), into=(plan.into,)), cwd=plan.into),
             ("sh", "-c", _EXPORT, "sh", names.branch(plan.branch), names.sha(plan.commit)),
             out,
             timeout=self._seconds,
@@ -161,7 +161,7 @@ class Workspace:
         return await self._sandbox.run(box, argv, timeout=self._seconds, max_output=max_output)
 
 
-def _bared(box: ports.Box, plans: Sequence[ports.Checkout] = (), *, into: Sequence[str] = ()) -> ports.Box:
+def bared(box: ports.Box, plans: Sequence[ports.Checkout] = (), *, into: Sequence[str] = ()) -> ports.Box:
     """Return the box with its clones (those at `into`, else the one at its cwd) and the mirrors only.
 
     Traps that the agent laid in its clone find nothing to reach.

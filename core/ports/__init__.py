@@ -13,6 +13,7 @@ from core.ports.gateway import EgressRefused, Gateway, GatewayReport, Metered, M
 from core.ports.git import Checkout, Commit, Git, Judged, WorkTree
 from core.ports.journal import Journal, Ledger
 from core.ports.layers import Changes, Layers
+from core.ports.promotion import Conflict, Drafted, Landed, Promotions
 from core.ports.sandbox import Bind, Box, Finished, Limits, Sandbox
 from core.ports.schedule import Scheduler, Timetable
 from core.ports.store import Arrival, Job, Store, Walk
@@ -27,6 +28,8 @@ __all__ = [
     "Checkout",
     "Clock",
     "Commit",
+    "Conflict",
+    "Drafted",
     "EgressRefused",
     "Emit",
     "Finding",
@@ -38,12 +41,14 @@ __all__ = [
     "Job",
     "Journal",
     "Judged",
+    "Landed",
     "Layers",
     "Ledger",
     "Leg",
     "Limits",
     "Metered",
     "ModelRefused",
+    "Promotions",
     "Sandbox",
     "Scheduler",
     "Store",

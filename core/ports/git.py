@@ -30,6 +30,7 @@ class Judged:
     tip: str
     commits: tuple[Commit, ...]
     objections: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()  # paths that may land but that somebody has to see first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,268 @@
+"""From a loop's clone onto a layer's `main`. Owns: Landing. Imports: core. Effects: moves objects and refs of layers, pushes to their remotes.
+
+What a request brought onto `main` is noted in two refs before `main` moves, so that after a crash the same request tells what it did
+instead of doing it twice. Merges are made of trees, without a checkout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from adapters.git import judge, layer, names, promote, quarantine, safe, saving, workspace
+from core import errors, layers, ports
+
+log = logging.getLogger(__name__)
+TRIES = 8  # pushes that may be overtaken before somebody hears of it
+DIFF_BYTES = 400_000
+_NOTES = "refs/loopbridge/landing/"
+_CONFLICT = 1  # how merge-tree ends when people have to look
+_PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
+
+
+class Landing:
+    """The port `Promotions` over `of`, which returns a layer by its name. `moved` is called after a layer's `main` moved."""
+
+    def __init__(
+        self,
+        git: safe.SafeGit,
+        *,
+        of: Callable[[str], Awaitable[layer.Layer]],
+        where: Callable[[str], Path],
+        sandbox: ports.Sandbox,
+        agent: workspace.Author,
+        packs: Path,
+        moved: Callable[[str], Awaitable[None]],
+        pack_bytes: int = 64 << 20,
+        file_bytes: int = 5 << 20,
+    ) -> None:
+        self._git = git
+        self._of = of
+        self._where = where
+        self._moved = moved
+        self._pack_bytes = pack_bytes
+        self._workspace = workspace.Workspace(sandbox, author=agent)
+        self._saving = saving.Saving(sandbox, agent=agent)
+        # In a gated layer a person sees what is protected, first of all; elsewhere nobody would.
+        open_, gated = (
+            judge.Rules(file_bytes=file_bytes),
+            judge.Rules(protected=(), watched=judge.PROTECTED, file_bytes=file_bytes),
+        )
+        made = [
+            quarantine.Quarantine(git, root=packs, rules=rules, pack_bytes=pack_bytes)
+            for rules in (open_, gated)
+        ]
+        self._quarantines = {False: made[0], True: made[1]}
+
+    def mirror(self, layer: str) -> Path:
+        """Return the folder of the layer's bare repository on the host."""
+        return self._where(layer)
+
+    async def take(self, layer: str, plan: ports.Checkout, box: ports.Box, *, subject: str) -> ports.Judged:
+        """Commit what lies uncommitted in the clone, bring its commits since the plan's out, and judge them. Raises Refused."""
+        one = await self._of(layer)
+        author = workspace.Author(name=names.author(plan.author), email=names.address(plan.author))
+        await self._saving.save(plan.branch, box, subject=subject, author=author)
+        kept = self._quarantines[layer in layers.GATED]
+        async with kept.folder(_key(layer)) as folder:
+            await self._workspace.export(plan, box, folder / "export", self._pack_bytes)
+            return await kept.judge(_key(layer), one.path, folder, base=plan.commit, trusted=await one.tip())
+
+    async def land(
+        self, layer: str, judged: ports.Judged, *, request: str, subject: str, author: str
+    ) -> ports.Landed | ports.Conflict:
+        """Bring judged commits onto `main`: as they are where possible, else by a merge in the name of `author`."""
+        _unobjected(judged)
+        one = await self._of(layer)
+
+        async def make(main: str) -> str | ports.Conflict:
+            if await one.contains(main, judged.tip):
+                return main
+            if await one.contains(judged.tip, main):
+                return judged.tip
+            tree = await self._merged(one, main, judged.tip)
+            if isinstance(tree, ports.Conflict):
+                return tree
+            return await one.joined(tree, (main, judged.tip), subject, author=author, committer="")
+
+        await self._keep(layer, one, judged.tip)
+        made = await self._onto_main(one, request, make)
+        if isinstance(made, ports.Landed):
+            await self._moved(layer)
+        return made
+
+    async def draft(self, layer: str, judged: ports.Judged, *, branch: str) -> ports.Drafted | ports.Conflict:
+        """Put judged commits on a branch of their own and say what merging them would change."""
+        _unobjected(judged)
+        one = await self._of(layer)
+        await self._keep(layer, one, judged.tip)
+        async with one.turn.lock:
+            main = await one.follow(needed=True)
+            found = await self._drafted(one, main, judged.tip, judged.protected)
+            if isinstance(found, ports.Drafted) and found.files:
+                await self._git.ask(one.path, "update-ref", f"refs/heads/{names.branch(branch)}", judged.tip)
+                await one.push(judged.tip, branch=branch, force=True)
+        await self._moved(layer)
+        return found
+
+    async def merge(
+        self,
+        layer: str,
+        drafted: ports.Drafted,
+        *,
+        request: str,
+        branch: str,
+        subject: str,
+        author: str,
+        reviewer: str,
+    ) -> ports.Landed | ports.Drafted | ports.Conflict:
+        """Merge what was reviewed and take its branch away; where the outcome would differ from it, nothing changes and that is returned."""
+        one = await self._of(layer)
+        other: list[ports.Drafted] = []
+
+        async def make(main: str) -> str | ports.Conflict:
+            now = await self._drafted(one, main, drafted.tip, drafted.protected)
+            if isinstance(now, ports.Conflict):
+                return now
+            if now.digest != drafted.digest:
+                other.append(now)
+                return main
+            tree = await self._merged(one, main, drafted.tip)
+            if isinstance(tree, ports.Conflict):
+                return tree
+            words = f"{subject}\n\nReviewed-by: {names.author(reviewer)} <{names.address(reviewer)}>"
+            return await one.joined(tree, (main, drafted.tip), words, author=author, committer=reviewer)
+
+        made = await self._onto_main(one, request, make)
+        if other:
+            return other[-1]
+        if isinstance(made, ports.Landed):
+            await one.drop(branch)
+            await self._moved(layer)
+        return made
+
+    async def forget(self, layer: str, request: str) -> None:
+        """Let go of the note of what a request did, once it is recorded elsewhere."""
+        one = await self._of(layer)
+        for end in ("old", "new"):
+            await self._git.run(one.path, "update-ref", "-d", _note(request, end))
+
+    async def meet(self, layer: str, box: ports.Box) -> Sequence[str]:
+        """Merge `main` into the clone and leave the conflicts in its files; return which."""
+        return await self._saving.meet(f"/mirror/context/{layers.folder(layer)}.git", box)
+
+    async def diff(self, layer: str, base: str, tip: str) -> str:
+        """Return what merging `tip` into `base` would change, as untrusted text."""
+        one = await self._of(layer)
+        tree = await self._merged(one, names.sha(base), names.sha(tip))
+        return "" if isinstance(tree, ports.Conflict) else await self._text(one, base, tree)
+
+    async def _onto_main(
+        self, one: layer.Layer, request: str, make: Callable[[str], Awaitable[str | ports.Conflict]]
+    ) -> ports.Landed | ports.Conflict:
+        """Move `main` to what `make` makes of it, again while others are faster, unless this request did so before."""
+        for _ in range(TRIES):
+            try:
+                async with one.turn.lock:
+                    main = await one.follow(needed=True)
+                    old, new = [await one.commit_of(_note(request, end)) for end in ("old", "new")]
+                    if new and await one.contains(main, new):
+                        return await self._landed(one, old, new)
+                    made = await make(main)
+                    if isinstance(made, ports.Conflict):
+                        return made
+                    if made != main:
+                        for end, sha in (("old", main), ("new", made)):
+                            await self._git.ask(one.path, "update-ref", _note(request, end), sha)
+                        await one.advance(made, main)
+                    return await self._landed(one, main, made)
+            except layer.Overtaken as lost:
+                log.info("layer.overtaken", extra={"layer": one.name, "why": str(lost)})
+        raise layer.Overtaken(f"Others keep being faster on {one.name}.", remedy="Try again in a minute.")
+
+    async def _keep(self, name: str, one: layer.Layer, tip: str) -> None:
+        """Move the judged objects of a tip into the layer; they are there already when this was done before."""
+        kept = self._quarantines[name in layers.GATED].objects(_key(name), tip)
+        await asyncio.to_thread(promote.move, kept, one.path / "objects" / "pack")
+        if (await self._git.run(one.path, "cat-file", "-t", tip)).text != "commit":
+            raise errors.Unavailable(
+                f"The judged commit {tip[:7]} is no longer at hand.",
+                remedy="It is kept in the sandbox; promote again.",
+            )
+        await asyncio.to_thread(promote.remove, kept)
+
+    async def _merged(self, one: layer.Layer, main: str, tip: str) -> str | ports.Conflict:
+        """Return the tree of a merge."""
+        if await one.contains(tip, main):
+            return await self._git.ask(one.path, "rev-parse", f"{tip}^{{tree}}")
+        words = ("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", main, tip)
+        done = await self._git.run(one.path, *words)
+        tree, *files = done.out.decode("utf-8", "replace").rstrip("\0").split("\0")
+        if done.code == _CONFLICT:
+            return ports.Conflict(files=tuple(names.clean(file, 200) for file in files[:100] if file))
+        if done.code != 0 or not names.is_sha(tree):
+            raise errors.Refused(
+                f"The work and {one.name} have nothing in common: {names.clean(done.err, 200)}",
+                remedy="It is kept in the sandbox; start from the layer's main there.",
+            )
+        return tree
+
+    async def _drafted(
+        self, one: layer.Layer, main: str, tip: str, protected: Sequence[str]
+    ) -> ports.Drafted | ports.Conflict:
+        tree = await self._merged(one, main, tip)
+        if isinstance(tree, ports.Conflict):
+            return tree
+        raw = (
+            await self._git.ask(one.path, "diff-tree", "-r", "-z", "--no-renames", "--full-index", main, tree)
+        ).split("\0")
+        # What the outcome is, path by path: what was there before may be told otherwise by then.
+        outcome = [
+            (head.split()[1], head.split()[3], path) for head, path in zip(raw[::2], raw[1::2], strict=False)
+        ]
+        guarded = {path for _, _, path in outcome if judge.is_protected(path.encode(), judge.PROTECTED)}
+        return ports.Drafted(
+            base=main,
+            tip=tip,
+            digest=hashlib.sha256(repr(sorted(outcome)).encode()).hexdigest(),
+            files=await self._counted(one, main, tree),
+            protected=tuple(sorted({*protected, *(names.clean(path, 120) for path in guarded)})),
+            diff=await self._text(one, main, tree),
+        )
+
+    async def _landed(self, one: layer.Layer, old: str, new: str) -> ports.Landed:
+        return ports.Landed(base=old, tip=new, files=await self._counted(one, old, new) if old != new else ())
+
+    async def _counted(self, one: layer.Layer, old: str, new: str) -> tuple[tuple[str, int, int], ...]:
+        """Return (path, added, removed) of what differs; 0 for what is no text."""
+        done = await self._git.ask(one.path, "diff", "--numstat", "-z", *_PLAIN, old, new, "--")
+        rows = (row.split("\t", 2) for row in done.split("\0") if row)
+        return tuple(
+            (judge.shown(path.encode()), *(int(n) if n.isdigit() else 0 for n in (added, removed)))  # type: ignore[misc]
+            for added, removed, path in rows
+        )
+
+    async def _text(self, one: layer.Layer, old: str, new: str) -> str:
+        bounds = safe.Bounds(output=DIFF_BYTES)
+        done = await self._git.run(one.path, "diff", *_PLAIN, old, new, "--", bounds=bounds)
+        text = names.clean_lines(done.text)
+        return f"{text}\n… cut after {DIFF_BYTES:,} characters" if done.cut else text
+
+
+def _key(name: str) -> str:
+    return name.replace("/", "-")
+
+
+def _note(request: str, end: str) -> str:
+    return f"{_NOTES}{hashlib.sha256(request.encode()).hexdigest()[:24]}/{end}"
+
+
+def _unobjected(judged: ports.Judged) -> None:
+    if judged.objections:
+        raise errors.Refused(
+            f"The work can't be promoted: {'; '.join(judged.objections)}.",
+            remedy="It is kept in the sandbox; mend it there (a new commit does not take it out of the history), then promote again.",
+        )

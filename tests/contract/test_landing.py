@@ -1,0 +1,209 @@
+"""From clones in real boxes onto the main of a layer: what lands, what a person has to see, what a crash leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.git import layer, layers
+from core import errors, ports
+from core.layers import KNOWLEDGE, NOTES, folder
+from tests.contract.git_rig import ENV, Rig, SystemClock
+
+
+class Team:
+    """A home with layers, and loops with clones of them."""
+
+    def __init__(self, rig: Rig, **remotes: str) -> None:
+        self.rig = rig
+        self.layers = layers.GitLayers(
+            home=rig.home / "state", sandbox=rig.sandbox, clock=SystemClock(), remotes=remotes
+        )
+
+    @property
+    def port(self) -> ports.Promotions:
+        return self.layers.promotions
+
+    def git(self, name: str, *arguments: str) -> str:
+        words = ["git", f"--git-dir={self.layers.mirror(name)}", *arguments]
+        done = subprocess.run(words, env=ENV, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode().strip()
+
+    async def loop(self, name: str, who: str = "Maya") -> Clone:
+        base = await self.layers.sync(name)
+        plan = self.layers.checkout(name, base, f"loop/{who.lower()}", author=who)
+        place = self.rig.home / "state" / "loops" / f"{who}-{folder(name)}"
+        await asyncio.to_thread(self._folder, place)
+        binds = (
+            ports.Bind(source=place, dest=plan.into, writable=True),
+            ports.Bind(source=plan.mirror, dest=f"/mirror/{plan.name}.git"),
+        )
+        box = ports.Box(name="loop", cwd=plan.into, binds=binds)
+        await self.rig.host.clone("", "", "", box, also=[plan])
+        return Clone(self, name, plan, box)
+
+    def _folder(self, place: Path) -> None:
+        place.mkdir(parents=True)
+        if (owner := self.rig.sandbox.owner()) is not None:
+            subprocess.run(["chown", f"{owner[0]}:{owner[1]}", str(place)], check=True)
+
+
+class Clone:
+    """One loop's clone of a layer."""
+
+    def __init__(self, team: Team, name: str, plan: ports.Checkout, box: ports.Box) -> None:
+        self.team, self.name, self.plan, self.box = team, name, plan, box
+
+    async def agent(self, script: str) -> str:
+        files = {"/etc/gitconfig": b"[safe]\n\tdirectory = *\n"}
+        return await self.team.rig.agent(replace(self.box, files=files), script)
+
+    async def take(self, subject: str = "What I learned") -> ports.Judged:
+        return await self.team.port.take(self.name, self.plan, self.box, subject=subject)
+
+    async def land(self, request: str) -> ports.Landed | ports.Conflict:
+        judged = await self.take()
+        return await self.team.port.land(
+            self.name, judged, request=request, subject="What I learned", author=self.plan.author
+        )
+
+
+@pytest.fixture
+async def rig(home: Path, service_user: str) -> Rig:
+    rig = await asyncio.to_thread(Rig, home, service_user)
+    await rig.host.sweep()
+    return rig
+
+
+async def team_of(rig: Rig, **remotes: str) -> Team:
+    team = Team(rig, **remotes)
+    await team.layers.sweep()
+    return team
+
+
+async def test_two_loops_land_and_the_same_spot_is_handed_back(rig: Rig) -> None:
+    team = await team_of(rig)
+    maya, ravi, ann = [await team.loop(NOTES, who) for who in ("Maya", "Ravi", "Ann")]
+    await maya.agent("echo one > a.md")  # left uncommitted: nothing is lost
+    first = await maya.land("m1")
+    assert isinstance(first, ports.Landed)
+    assert first.files == (("a.md", 1, 0),)
+    assert (
+        team.git(NOTES, "log", "-1", "--format=%an|%cn|%s", "main") == "Maya|Loopbridge agent|What I learned"
+    )
+    await ravi.agent("echo two > b.md; git add b.md; git commit -q -m mine")
+    second = await ravi.land("r1")
+    assert isinstance(second, ports.Landed)
+    assert second.files == (("b.md", 1, 0),)
+    assert team.git(NOTES, "log", "-1", "--format=%an|%s", "main") == "Ravi|What I learned"
+    await ann.agent("echo three > a.md")
+    assert await ann.land("a1") == ports.Conflict(files=("a.md",))
+    assert await team.port.meet(NOTES, ann.box) == ("a.md",)
+    with pytest.raises(errors.Refused, match=r"a\.md still holds the marks"):
+        await ann.take()
+    await ann.agent("printf 'one\\nthree\\n' > a.md")
+    assert isinstance(await ann.land("a2"), ports.Landed)
+    assert team.git(NOTES, "show", "main:a.md") == "one\nthree"
+    assert team.git(NOTES, "for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/main"
+    nothing = await maya.land("m2")
+    assert isinstance(nothing, ports.Landed)
+    assert nothing.base == nothing.tip
+
+
+async def test_what_steers_agents_is_refused_in_notes_and_shown_in_knowledge(rig: Rig) -> None:
+    team = await team_of(rig)
+    script = "mkdir -p .claude/skills/x; echo do > .claude/skills/x/SKILL.md; echo page > p.md"
+    notes = await team.loop(NOTES)
+    await notes.agent(script)
+    judged = await notes.take()
+    assert any("protected path" in words for words in judged.objections)
+    with pytest.raises(errors.Refused, match="protected path"):
+        await team.port.land(NOTES, judged, request="x", subject="s", author="Maya")
+    knowledge = await team.loop(KNOWLEDGE, "Ravi")
+    await knowledge.agent(script)
+    drafted = await team.port.draft(KNOWLEDGE, await knowledge.take(), branch="proposal/one")
+    assert isinstance(drafted, ports.Drafted)
+    assert drafted.protected == (".claude/skills/x/SKILL.md",)
+    linked = await team.loop(KNOWLEDGE, "Ann")
+    await linked.agent("ln -s /etc/passwd x; git add x; git commit -q -m x; git rm -q x; git commit -q -m y")
+    assert any("symlink" in words for words in (await linked.take()).objections)
+
+
+async def test_a_merge_lands_what_was_reviewed_or_nothing(rig: Rig) -> None:
+    team = await team_of(rig)
+    clone = await team.loop(KNOWLEDGE)
+    await clone.agent("echo claim > page.md")
+    drafted = await team.port.draft(KNOWLEDGE, await clone.take(), branch="proposal/one")
+    assert isinstance(drafted, ports.Drafted)
+    assert "+claim" in drafted.diff
+    before = team.git(KNOWLEDGE, "rev-parse", "main")
+    assert team.git(KNOWLEDGE, "rev-parse", "proposal/one") == drafted.tip != before
+    # Others move main elsewhere: still the bytes that were reviewed. Then in the same file: no longer.
+    await team.layers.write(KNOWLEDGE, "Elsewhere", {"other.md": "x\n"}, by="Ravi")
+    merge = {"branch": "proposal/one", "subject": "Learn", "author": "Maya", "reviewer": "Ann"}
+    await team.layers.write(KNOWLEDGE, "Same", {"page.md": "another\n"}, by="Ravi")
+    assert await team.port.merge(KNOWLEDGE, drafted, request="p1", **merge) == ports.Conflict(
+        files=("page.md",)
+    )
+    await team.layers.write(KNOWLEDGE, "Back", {}, gone=["page.md"], by="Ravi")
+    landed = await team.port.merge(KNOWLEDGE, drafted, request="p1", **merge)
+    assert isinstance(landed, ports.Landed)
+    assert landed.files == (("page.md", 1, 0),)
+    form = "--format=%an|%cn|%(trailers:key=Reviewed-by,valueonly)"
+    assert team.git(KNOWLEDGE, "log", "-1", form, "main") == "Maya|Ann|Ann <ann@loopbridge.invalid>"
+    assert team.git(KNOWLEDGE, "for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/main"
+    assert await team.port.merge(KNOWLEDGE, drafted, request="p1", **merge) == landed
+
+
+async def test_what_would_land_otherwise_than_reviewed_is_told(rig: Rig) -> None:
+    team = await team_of(rig)
+    lines = "".join(f"line {n}\n" for n in range(20))
+    await team.layers.write(KNOWLEDGE, "Begin", {"page.md": lines}, by="Maya")
+    clone = await team.loop(KNOWLEDGE)
+    await clone.agent("sed -i 's/^line 1$/first/' page.md")
+    drafted = await team.port.draft(KNOWLEDGE, await clone.take(), branch="proposal/one")
+    assert isinstance(drafted, ports.Drafted)
+    await team.layers.write(KNOWLEDGE, "Far", {"page.md": lines.replace("line 18", "late")}, by="Ravi")
+    merge = {"branch": "proposal/one", "subject": "Learn", "author": "Maya", "reviewer": "Ann"}
+    main = team.git(KNOWLEDGE, "rev-parse", "main")
+    again = await team.port.merge(KNOWLEDGE, drafted, request="p1", **merge)
+    assert isinstance(again, ports.Drafted)
+    assert again.base == main == team.git(KNOWLEDGE, "rev-parse", "main")
+    assert isinstance(await team.port.merge(KNOWLEDGE, again, request="p1", **merge), ports.Landed)
+
+
+@pytest.mark.parametrize("cut", ["before the push", "after the push"])
+async def test_a_crash_around_the_push_lands_once_and_is_told(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    remote = rig.home / "notes.git"
+    rig.git("init", "-q", "--bare", "-b", "main", str(remote))
+    team = await team_of(rig, notes=str(remote))
+    clone = await team.loop(NOTES)
+    await team.layers.write(NOTES, "Others", {"others.md": "x\n"}, by="Ravi")  # so that a merge is made
+    await clone.agent("echo one > a.md")
+
+    async def killed(one: layer.Layer, new: str, old: str) -> None:
+        if cut == "after the push":
+            await one.push(new)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(layer.Layer, "advance", killed)
+        with pytest.raises(KeyboardInterrupt):
+            await clone.land("m1")
+    team.layers = (await team_of(rig, notes=str(remote))).layers  # as a restart does
+    landed = await clone.land("m1")
+    assert isinstance(landed, ports.Landed)
+    assert landed.files == (("a.md", 1, 0),)
+    assert rig.git("rev-parse", "main", at=remote) == landed.tip == team.git(NOTES, "rev-parse", "main")
+    assert (
+        rig.git("log", "--format=%s", "main", at=remote).splitlines().count("What I learned") == 2
+    )  # its commit, the merge
+    await team.port.forget(NOTES, "m1")
+    assert team.git(NOTES, "for-each-ref", "--format=%(refname)", "refs/loopbridge/landing") == ""
