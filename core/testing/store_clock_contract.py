@@ -8,7 +8,7 @@ from datetime import timedelta
 from core.desk import Outcome
 from core.ids import IdentityKey, MemberId
 from core.schedules import Schedule, When
-from core.testing.store_rig import LANE, Rig, an_ask, a_loop, arrived, at, posted, say, settled
+from core.testing.store_rig import LANE, Rig, a_loop, an_ask, arrived, at, posted, say, settled
 
 
 def a_schedule(number: int = 1) -> Schedule:
