@@ -112,7 +112,6 @@ class NotDone(Happening):
     what: str
     remedy: str = ""
     candidates: tuple[str, ...] = ()
-    card: str = ""
     via: str = ""
     kind: Literal["not_done"] = "not_done"
 
