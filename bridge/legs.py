@@ -67,6 +67,7 @@ class Legs:
             session=effect.session,
             resume=effect.resume,
             prompt=prompt,
+            plan=effect.plan,
         )
         self.guard.watch(folder.launcher)
         await self.runner.run(leg, self.guard.explaining(folder.launcher, self.emit))
@@ -125,7 +126,14 @@ class Legs:
         """Return the leg a new loop will begin with, so that its process can start before its prompt is ready."""
         turn = turn_id(loop.id, 1)
         return self._leg(
-            loop, folder, turn=turn, number=1, session=session_id(turn, 1), resume=False, prompt=""
+            loop,
+            folder,
+            turn=turn,
+            number=1,
+            session=session_id(turn, 1),
+            resume=False,
+            prompt="",
+            plan=loop.planning,
         )
 
     def _leg(
@@ -138,6 +146,7 @@ class Legs:
         session: str,
         resume: bool,
         prompt: str,
+        plan: bool,
     ) -> Leg:
         return Leg(
             loop=loop.id,
@@ -152,6 +161,7 @@ class Legs:
             system=self.doctrine,
             model=loop.model or self.model,
             park_after=self.park_after,
+            plan=plan,
         )
 
     async def _broke(self, loop: Loop, effect: RunLeg, what: str) -> None:

@@ -21,7 +21,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from config.units import Duration, Size
 
 GIB, MIB = 1 << 30, 1 << 20
-TOOLS = ("Bash", "Edit", "Glob", "Grep", "MultiEdit", "Read", "TodoWrite", "Write")
+TOOLS = ("AskUserQuestion", "Bash", "Edit", "Glob", "Grep", "MultiEdit", "Read", "TodoWrite", "Write")
 _REPO = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 

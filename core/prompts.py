@@ -38,6 +38,24 @@ def afresh(loop: Loop, prompt: str) -> str:
     return f"{what}\n\n{gone}\n\n{prompt}"
 
 
+def conflict(layer: str, files: Sequence[str]) -> str:
+    """Return what a loop is told when others changed the same places of a layer."""
+    where = ", ".join(wording.line(file, 120) for file in files)
+    return (
+        f"Promoting your {layer} met changes of others in {where}. /loop/context/{layer} holds both now, between <<<<<<< and >>>>>>>. "
+        "Keep what is right of both, take the marks out, and promote again."
+    )
+
+
+def edit_proposal(handle: str, layer: str, words: str, *, conflicting: bool) -> str:
+    """Return what a loop is told when somebody wants its proposal changed."""
+    more = " It conflicts with what others merged meanwhile: promoting again shows you where." if conflicting else ""
+    return (
+        f"Your proposal {handle} for {layer} is to be changed: {words}\n"
+        f"Change the files in /loop/context/{layer} and promote again; that replaces what you proposed.{more}"
+    )
+
+
 def news(changes: Sequence[str]) -> str:
     """Return what the agent hears of changes in what it was given."""
     return (
@@ -156,7 +174,7 @@ def _unanswered(ask: Ask, because: str) -> str:
         if ask.state == "expired":
             return "Nobody decided on the plan in time. That is not a no, but nothing is approved: stop here and say what you would do."
         wanted = f": {wording.line(ask.reason, 4000)}" if ask.reason else ", and did not say which."
-        return f"{who} wants changes to the plan{wanted} Change the plan, then hand it in again."
+        return f"{who} wants changes to the plan{wanted}\nChange the plan, then hand it in again."
     if ask.state == "expired":
         return (
             "Nobody answered in time. That is no answer: decide yourself where that is safe and say what you decided, or "

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from core.ports import Leg
 
-TOOLS = ("Bash", "Edit", "Glob", "Grep", "NotebookEdit", "Read", "Write")
+TOOLS = ("AskUserQuestion", "Bash", "Edit", "Glob", "Grep", "NotebookEdit", "Read", "Write")
+PLANNING = "ExitPlanMode"  # the tool by which a session that plans hands its plan in
 OURS = "loop"  # the server of our own tools: the agent calls them mcp__loop__<name>
 MAX_LINE = 8 << 20  # bytes of one message of the CLI; a longer one ends the session
 
@@ -26,11 +27,11 @@ def command(
         "resume" if resume else "session-id": leg.session,
         "append-system-prompt": leg.system or None,
         "model": leg.model or None,
-        "tools": ",".join(tools),
+        "tools": ",".join((*tools, PLANNING) if leg.plan else tools),
         "max-turns": None if max_turns is None else str(max_turns),
         # The CLI counts what a session cost over all its resumes: the cap is the session's, not the process's.
         "max-budget-usd": None if leg.budget_usd is None else f"{leg.budget_usd:.6f}",
-        "permission-mode": "default",
+        "permission-mode": "plan" if leg.plan else "default",
         "permission-prompt-tool": "stdio",
         # The loop's own composed configuration; never the repository's, whose files anybody may have written.
         "setting-sources": "user",

@@ -99,11 +99,11 @@ class Session:
     def fits(self, leg: Leg) -> bool:
         """Whether this process can take the leg as it is."""
         mine = self.leg
-        same = (mine.session, mine.launcher, mine.model, mine.system, mine.budget_usd)
+        same = (mine.session, mine.launcher, mine.model, mine.system, mine.budget_usd, mine.plan)
         return (
             self.alive
             and bool(leg.prompt)
-            and same == (leg.session, leg.launcher, leg.model, leg.system, leg.budget_usd)
+            and same == (leg.session, leg.launcher, leg.model, leg.system, leg.budget_usd, leg.plan)
             and (self.used or not leg.resume)
         )
 

@@ -29,6 +29,7 @@ class Leg:
     model: str
     budget_usd: float | None = None
     park_after: float = 120.0  # seconds a call is held open before the session is parked
+    plan: bool = False  # it looks and plans, until its plan is approved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
