@@ -11,9 +11,9 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Literal
 
-from core.events import Author, Posted, Pressed
+from core.events import Author, Page, Posted, Pressed
 from core.events.context import Wants
-from core.ids import CallId, CardKey, IdentityKey, LoopId, ThreadKey, TurnId
+from core.ids import CallId, CardKey, IdentityKey, LoopId, MessageKey, ThreadKey, TurnId
 from core.message import Message
 from core.references import Reference
 
@@ -202,6 +202,45 @@ class Assemble(Doing):
     kind: Literal["assemble"] = "assemble"
 
 
+# ── to the layers ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promote(Doing):
+    """Bring the loop's work in some layers to everybody; answered for each by Promoted, Proposed or NotPromoted."""
+
+    loop: LoopId
+    turn: TurnId | None
+    request: str
+    layers: tuple[str, ...]
+    summary: str
+    kind: Literal["promote"] = "promote"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weigh(Doing):
+    """Find the open proposal whose id begins with `prefix` and take somebody's word to its own lane, as ProposalWeighed."""
+
+    prefix: str
+    choice: Literal["merge", "reject", "edit"]
+    words: str
+    author: Author
+    message: str
+    kind: Literal["weigh"] = "weigh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeProposal(Doing):
+    """Merge what was reviewed in a round; answered by ProposalMerged, ProposalRenewed or ProposalStuck."""
+
+    proposal: str
+    round: int
+    reviewer: str
+    author: Author
+    via: str = ""
+    kind: Literal["merge_proposal"] = "merge_proposal"
+
+
 # ── to the loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -262,6 +301,38 @@ class Chore(Doing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Distil(Doing):
+    """Look for what is to be distilled of this thread, or since an instant of its channel; answered by DistillDue."""
+
+    what: Literal["new", "thread", "loop", "since"]
+    author: Author
+    message: str
+    since: datetime | None = None
+    kind: Literal["distil"] = "distil"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadClaims(Doing):
+    """Find what pages of a layer claim, and on which messages; answered by ClaimsRead."""
+
+    layer: str
+    tip: str
+    pages: tuple[Page, ...]
+    gone: tuple[str, ...] = ()
+    kind: Literal["read_claims"] = "read_claims"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrace(Doing):
+    """Find what was distilled from a message that changed; answered by SourceChanged."""
+
+    message: MessageKey
+    how: Literal["edited", "deleted"]
+    at: datetime
+    kind: Literal["retrace"] = "retrace"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interrupt(Doing):
     """Stop the running turn."""
 
@@ -303,11 +374,17 @@ Effect = (
     | Forget
     | Reindex
     | Jot
+    | Promote
+    | Weigh
+    | MergeProposal
     | ReadThread
     | Prepare
     | RunLeg
     | Rule
     | Chore
+    | Distil
+    | ReadClaims
+    | Retrace
     | Interrupt
     | TakeWork
     | CloseLoop

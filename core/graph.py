@@ -105,5 +105,9 @@ def focus(tag: str) -> str:
     return f"focus:{tag}"
 
 
+def claim(layer: str, name: str, n: str) -> str:
+    return f"claim:{layer}/{name}#{n}"
+
+
 def page(layer: str, name: str) -> str:
     return f"page:{layer}/{name}"

@@ -66,6 +66,23 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Condensing:
+    """What a distill loop is given, by keys: messages, oldest first, and claims to reopen; `marks` say up to when threads are covered.
+
+    `quiet`: the clock began it, and it shows itself once it has something to show. `asked`: it waits for somebody's word that what was
+    said among few may reach everybody.
+    """
+
+    audience: str
+    sources: tuple[str, ...]
+    claims: tuple[str, ...] = ()
+    marks: tuple[tuple[str, datetime], ...] = ()
+    left_out: tuple[str, ...] = ()
+    quiet: bool = False
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A tool call as the loop remembers it."""
 
@@ -166,6 +183,7 @@ class Loop:
     notice: str = ""  # a passing word for the card, such as "the model is overloaded; trying again"
     refused: tuple[str, ...] = ()  # hosts the box tried to reach in vain
     schedule: str = ""  # the schedule it runs for
+    condenses: Condensing | None = None  # a distill loop
     resting: bool = False  # archived by the clock: a word in its thread takes it out again
     halted: bool = False  # stopped before the first turn began
 

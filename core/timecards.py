@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from core import schedules, wording
+from core.ids import Token
 from core.loop import Loop
-from core.message import Message, Text
+from core.message import Button, Buttons, Message, Text
 from core.schedules import Schedule
 
 
@@ -67,6 +68,30 @@ def put_away(loop: Loop, since: datetime, now: datetime) -> Message:
         " Its clone, its commits and what was said are kept; write here to go on with it."
     )
     return Message(blocks=(Text(text=words),))
+
+
+def asks_to_share(messages: int, *, allow: Token, refuse: Token) -> Message:
+    """Return the question whether what was said among few may be condensed for everybody."""
+    words = (
+        f"May {wording.count(messages, 'message')} of this thread be condensed for `knowledge`? Not everybody who reads that can read here."
+        " What comes of it is shown as a proposal, and changes nothing until somebody merges it."
+    )
+    buttons = Buttons(
+        buttons=(Button(label="Allow", token=allow), Button(label="Keep it here", token=refuse))
+    )
+    return Message(blocks=(Text(text=words), buttons))
+
+
+def shared(state: str, by: str, at: datetime) -> Message:
+    """Return that question's one last line."""
+    mark, words = (
+        ("✓", "may be condensed for `knowledge`")
+        if state == "allowed"
+        else ("✗", "stays among those who read here")
+    )
+    return Message(
+        blocks=(Text(text=f"{mark} What was said here {words}: {wording.line(by, 40)}, {at:%H:%M} UTC"),)
+    )
 
 
 def _task(schedule: Schedule) -> str:

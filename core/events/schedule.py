@@ -70,6 +70,7 @@ class DistillDue(Happening):
     claims: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()  # sentences
     asked: str = ""  # the message that asked, empty when the clock did
+    shared: bool = True  # every member could have read all of it
     kind: Literal["distill_due"] = "distill_due"
 
     @property

@@ -7,6 +7,8 @@ from core.desk import Desk, House, Outcome
 from core.step import (
     admission,
     calls,
+    claims,
+    distilling,
     endings,
     focusing,
     following,
@@ -56,6 +58,9 @@ RULES = {
     events.Ticked: scheduling.ticked,
     events.JobSaid: scheduling.said,
     events.WentIdle: resting.went_idle,
+    events.DistillDue: distilling.due,
+    events.ClaimsRead: claims.claims_read,
+    events.SourceChanged: claims.source_changed,
     events.Remembered: remembering.remembered,
     events.RememberHeld: remembering.held,
     events.Forgotten: remembering.forgotten,

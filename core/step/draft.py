@@ -94,6 +94,8 @@ class Draft(Sheet):
     def show_status(self, *, priority: Priority = Priority.PROGRESS) -> None:
         """Bring the loop's card up to date."""
         loop = self.has()
+        if loop.condenses is not None and loop.condenses.quiet:
+            return
         message = cards.status(loop, self.open_asks(), at=self.at, secret=self.house.secret)
         self.show(status_card(loop), message, priority=priority)
 
@@ -109,6 +111,7 @@ class Draft(Sheet):
             driver=self.has().driver_name,
             expires_in=wording.duration((ask.expires_at - self.at).total_seconds()),
             after_crash=after_crash,
+            marks=self.desk.decisions,
         )
         self.say(message, what=ask_card(ask), priority=Priority.ASK, card=ask_card(ask))
 

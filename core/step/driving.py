@@ -26,7 +26,7 @@ def here(draft: Draft) -> Loop:
     return draft.loop
 
 
-def _driven(draft: Draft, member: Member) -> Loop:
+def driven(draft: Draft, member: Member) -> Loop:
     """Return the loop if this member may drive it."""
     loop = here(draft)
     if member.role != "admin" and member.id != draft.driver():
@@ -69,9 +69,11 @@ def _retry(draft: Draft, event: Posted, member: Member, command: Command) -> Non
 
 def retry(draft: Draft, event: Posted | None, member: Member, words: str) -> None:
     """Take up a failed or stopped loop."""
-    loop = _driven(draft, member)
+    loop = driven(draft, member)
     if loop.busy or (loop.status == "queued" and not loop.halted):
         raise BadInput("The loop is at work already.", remedy="`/loop stop` stops it.")
+    if loop.condenses is not None and loop.condenses.asked:
+        raise BadInput("That waits for somebody's word on the card above.", remedy="Press a button there.")
     if loop.resting:
         loop = draft.now(status="idle", resting=False)
     if not loop.live:
@@ -88,7 +90,7 @@ def retry(draft: Draft, event: Posted | None, member: Member, words: str) -> Non
 
 
 def _handoff(draft: Draft, event: Posted, member: Member, command: Command) -> None:
-    loop = _driven(draft, member)
+    loop = driven(draft, member)
     others = [(key, who) for key in event.mentions if (who := draft.desk.people.of(key))]
     if not others or not people.may(others[0][1], "drive"):
         raise BadInput(
@@ -106,7 +108,7 @@ def _handoff(draft: Draft, event: Posted, member: Member, command: Command) -> N
 
 
 def _release(draft: Draft, event: Posted, member: Member, command: Command) -> None:
-    loop = _driven(draft, member)
+    loop = driven(draft, member)
     if loop.busy:
         raise BadInput("The loop is at work.", remedy="`/loop stop` first, then release it.")
     draft.now(status="rfd")
@@ -129,7 +131,7 @@ def claim(draft: Draft, author: Author, member: Member) -> None:
 
 
 def _listen(draft: Draft, event: Posted, member: Member, command: Command) -> None:
-    _driven(draft, member)
+    driven(draft, member)
     if command.rest not in ("driver", "members", "mention"):
         raise BadInput(
             "Listen to whom?",
@@ -145,7 +147,7 @@ def _listen(draft: Draft, event: Posted, member: Member, command: Command) -> No
 
 
 def _rename(draft: Draft, event: Posted, member: Member, command: Command) -> None:
-    _driven(draft, member)
+    driven(draft, member)
     if not command.rest.strip():
         raise BadInput("Which title?", remedy="`/loop rename Clock bug`.")
     draft.now(title=wording.title_of(command.rest))
@@ -153,7 +155,7 @@ def _rename(draft: Draft, event: Posted, member: Member, command: Command) -> No
 
 
 def _done(draft: Draft, event: Posted, member: Member, command: Command) -> None:
-    loop = _driven(draft, member)
+    loop = driven(draft, member)
     if loop.busy:
         raise BadInput("The loop is at work.", remedy="`/loop stop` first.")
     put_away(draft, archive=command.word == "archive")

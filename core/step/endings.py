@@ -13,7 +13,7 @@ from core.events import (
     WorkStuck,
     WorkTaken,
 )  # fmt: skip
-from core.step import scheduling, turns
+from core.step import distilling, scheduling, turns
 from core.step.draft import Draft, failure_card
 
 
@@ -84,6 +84,8 @@ def finish(draft: Draft, work: WorkTaken | None, *, more: str = "") -> None:
     """Post the answer, settle the card, and go on with what was said meanwhile."""
     turn = draft.turn(state="ended")
     loop = draft.now(status="idle")
+    if distilling.ended(draft):
+        return
     draft.show_status(priority=Priority.STATUS)
     draft.say(
         cards.answer(loop, turn, work, at=draft.at, secret=draft.house.secret, more=more),
@@ -152,6 +154,7 @@ def fail(draft: Draft, what: str, remedy: str) -> None:
     _tell_learned(draft)
     if draft.has().turn is not None:
         draft.turn(state="ended")
+    distilling.shows(draft)
     loop = draft.now(status="failed", failure=what, remedy=remedy, notice="")
     draft.show_status(priority=Priority.STATUS)
     message = cards.failure(loop, secret=draft.house.secret)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core import graph, layers
 from core.events import LayerMoved
-from core.step import remembering
+from core.step import claims, remembering
 from core.step.draft import Draft
 
 PAGE_CHARS = 20_000  # of one page in the graph; the whole stands in git
@@ -13,6 +13,7 @@ PAGE_CHARS = 20_000  # of one page in the graph; the whole stands in git
 def moved(draft: Draft, event: LayerMoved) -> None:
     """Follow a layer: each page is a node that the layer's audience may see; one that is gone loses its text."""
     remembering.reindex(draft, event)
+    claims.read(draft, event)
     audience = layers.audience(event.layer)
     for page in event.pages:
         draft.facts.append(

@@ -8,7 +8,7 @@ from core import files, graph
 from core.events import Deleted, Edited, FileRef, Posted
 from core.ids import message_key
 from core.loop import Input
-from core.step import marks
+from core.step import claims, marks
 from core.step.draft import Draft
 
 
@@ -65,6 +65,7 @@ def note(draft: Draft, event: Posted) -> str:
 def edited(draft: Draft, event: Edited) -> None:
     """Follow an edit: what was said counts as it reads now, and a prompt that has not left yet carries the new words."""
     marks.source_changed(draft, event)
+    claims.retrace(draft, event)
     lane = draft.desk.thread
     key = graph.message(message_key(lane, event.message))
     draft.node(
@@ -90,6 +91,7 @@ def deleted(draft: Draft, event: Deleted) -> None:
     """Follow a deletion: the words are gone from the graph and from prompts that have not left yet."""
     key = graph.message(message_key(draft.desk.thread, event.message))
     marks.source_changed(draft, event)
+    claims.retrace(draft, event)
     draft.node(key, "message", "", deleted=event.at.isoformat())
     loop = draft.loop
     if loop is not None and any(entry.message == event.message for entry in loop.inputs):

@@ -12,6 +12,7 @@ from core.people import Member
 from core.step import (
     admission,
     decisions,
+    distilling,
     driving,
     focusing,
     following,
@@ -95,5 +96,5 @@ def _look(draft: Draft, event: Posted, member: Member, command: Command) -> None
 
 ORDERS: dict[str, Order] = {
     **driving.ORDERS, "start": _start, "approve": _decide, "deny": _decide, "answer": _decide, "people": admission.manage, "link": linking.show_code, "remember": remembering.remember, "forget": remembering.forget, "focus": focusing.show, "tag": focusing.tag, "untag": focusing.untag, "inbox": focusing.inbox,
-    "follow": following.follow, "unfollow": following.unfollow, "schedule": scheduling.order,
+    "follow": following.follow, "unfollow": following.unfollow, "schedule": scheduling.order, "distill": distilling.order,
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core import cards, people, wording
 from core.errors import BadInput
 from core.events import Pressed
-from core.step import decisions, driving, following, giving, holding, remembering, sharing
+from core.step import decisions, distilling, driving, following, giving, holding, remembering, sharing
 from core.step.draft import Draft
 
 
@@ -16,6 +16,8 @@ def pressed(draft: Draft, event: Pressed) -> None:
         return
     member = draft.desk.people.of(event.author.identity)
     if decisions.pressed(draft, event, member) or remembering.pressed(draft, event, member):
+        return
+    if distilling.pressed(draft, event, member):
         return
     stranger = holding.found(draft, event.token)
     wanted = sharing.found(draft, event.token)

@@ -44,8 +44,8 @@ def start(draft: Draft, begin: Beginning, command: Command) -> Loop:
     return put(draft, loop, begin, tags)
 
 
-def put(draft: Draft, loop: Loop, begin: Beginning, tags: Sequence[str] = ()) -> Loop:
-    """Make this the thread's loop, and have it prepared."""
+def put(draft: Draft, loop: Loop, begin: Beginning, tags: Sequence[str] = (), *, waits: bool = False) -> Loop:
+    """Make this the thread's loop, and have it prepared unless it `waits` for something."""
     draft.loop = loop
     draft.asks.clear()
     focusing.put(draft, tags)
@@ -59,7 +59,11 @@ def put(draft: Draft, loop: Loop, begin: Beginning, tags: Sequence[str] = ()) ->
         draft.edge(node, "links", draft.node(graph.repo(loop.repo), "repo", loop.repo))
     if begin.message and not loop.schedule:
         draft.react(begin.message)
+    if waits:
+        draft.now(status="waiting")
     draft.show_status(priority=Priority.ASK)
+    if waits:
+        return draft.has()
     if loop.with_thread and begin.message:
         draft.read_thread(begin.message)
     else:

@@ -1,0 +1,64 @@
+"""What pages claim, and the messages that rests on. Owns: read, claims_read, retrace, source_changed, told. Imports: core. Effects: none."""
+
+from __future__ import annotations
+
+from core import graph, layers, wording
+from core.effects import ReadClaims, Retrace
+from core.events import ClaimsRead, Deleted, Edited, LayerMoved, SourceChanged
+from core.ids import message_key
+from core.step.draft import Draft
+
+
+def read(draft: Draft, event: LayerMoved) -> None:
+    """Have the claims of a team's layer read when its pages change."""
+    if event.layer not in layers.TEAM or not (event.pages or event.gone):
+        return
+    draft.effects.append(
+        ReadClaims(
+            key=draft.key("claims"),
+            lane=draft.lane,
+            layer=event.layer,
+            tip=event.tip,
+            pages=event.pages,
+            gone=event.gone,
+        )
+    )
+
+
+def claims_read(draft: Draft, event: ClaimsRead) -> None:
+    """Follow what a page claims: each claim is a node that hangs on its page and on the messages it rests on."""
+    audience = layers.audience(event.layer)
+    page = graph.page(event.layer, event.path)
+    for claim in event.claims:
+        key = graph.claim(event.layer, event.path, claim.n)
+        told(
+            draft, key, "claim", audience, claim.text,
+            layer=event.layer, path=event.path, tip=event.tip, deleted="",
+        )  # fmt: skip
+        draft.edge(key, "links", page)
+        for source in claim.sources:
+            draft.edge(key, "distilled_from", source)
+    for key in event.gone:
+        told(draft, key, "claim", audience, deleted=event.at.isoformat())
+
+
+def retrace(draft: Draft, event: Edited | Deleted) -> None:
+    """Have what was distilled from a message found: it does not say so any more, or not in those words."""
+    key = message_key(draft.desk.thread, event.message)
+    draft.effects.append(
+        Retrace(key=draft.key("retrace"), lane=draft.lane, message=key, how=event.kind, at=event.at)
+    )
+
+
+def source_changed(draft: Draft, event: SourceChanged) -> None:
+    """Flag claims whose source was edited or deleted: the next distill reopens them."""
+    for key in event.claims:
+        told(
+            draft, key, "claim", layers.EVERYBODY,
+            flagged=event.at.isoformat(), how=event.how, changed=wording.line(event.message, 200),
+        )  # fmt: skip
+
+
+def told(draft: Draft, key: str, kind: graph.NodeKind, audience: str, text: str = "", **props: str) -> None:
+    """Note more of a thing that has an audience of its own."""
+    draft.facts.append(graph.Node(key=key, kind=kind, audience=audience, at=draft.at, text=text, props=props))
