@@ -23,6 +23,7 @@ from core.ports import Clock, Journal, Ledger
 
 log = structlog.get_logger(__name__)
 ENDS = frozenset({"turn_result", "turn_broke", "turn_parked", "work_taken", "work_stuck"})
+SETTLES = 0.5  # seconds from the end of a turn to its commit
 GAP = 2.0  # seconds between commits, however many turns end: what ends together is told together
 MOST_NODES = 20_000  # a larger graph's digest would hold up a stop
 TIDY_AFTER = 50
@@ -48,7 +49,7 @@ class Journalling:
         self._task: asyncio.Future[None] | None = None
 
     def seen(self, event: Event, outcome: Outcome) -> None:
-        """Hear of a handled event: the end of a turn is journalled at once."""
+        """Hear of a handled event: the end of a turn is journalled as soon as its answer is out."""
         if event.kind in ENDS:
             self._due.set()
 
@@ -62,6 +63,8 @@ class Journalling:
             finally:
                 waiting.cancel()
                 timer.cancel()
+            # The answer goes first: a commit costs as much as posting it.
+            await self._clock.sleep(SETTLES)
             self._due.clear()
             # What has begun is finished: a commit that is half made in a thread cannot be called back.
             self._task = asyncio.ensure_future(self._round())

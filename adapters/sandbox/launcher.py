@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from adapters.sandbox import spec
@@ -38,8 +39,12 @@ def text(plan: spec.Plan, *, trusted: Path, user: tuple[int, int] | None, status
         "command": list(plan.command),
         "data": list(plan.data),
     }
-    body = Path(__file__).with_name("enter.py").read_text()
-    return f"{shebang}\n# coding: utf-8\n{_with_box(body, _spelled(box))}"
+    return f"{shebang}\n# coding: utf-8\n{_with_box(_body(), _spelled(box))}"
+
+
+@cache
+def _body() -> str:
+    return Path(__file__).with_name("enter.py").read_text()
 
 
 def source_of(source: Path, trusted: Path) -> tuple[str, str]:
