@@ -20,6 +20,7 @@ from adapters.store.store import SqlStore
 from bridge import contexts, edge, logs, origins, rules, timers, wanted
 from bridge.board import Boards
 from bridge.boxes import Boxes
+from bridge.capsules import Capsules
 from bridge.chats import Chats
 from bridge.clock import SystemClock
 from bridge.closing import Closing
@@ -40,6 +41,7 @@ from bridge.reading import Reading
 from bridge.relaying import Relaying
 from bridge.reporting import Reporting
 from bridge.supervise import Supervisor
+from bridge.whys import Whys
 from bridge.works import Works
 from config import settings as configuration
 from config.settings import Settings
@@ -140,17 +142,20 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
     supervisor.keep("memory", guard.watchdog.run)
     doctrine = await asyncio.to_thread(DOCTRINE.read_text, encoding="utf-8")
     fetch = Fetching(chats=chats.connected)
+    capsules = Capsules(loops=home.loops, store=store, clock=clock, emit=wires.emit)
     legs = Legs(
         loops=home.loops, store=store, gateway=gateway, runner=runner, clock=clock, emit=wires.emit, doctrine=doctrine,
         model=settings.model.name, park_after=settings.asks.park_after.total_seconds(), guard=guard, fetch=fetch,
+        capsules=capsules,
     )  # fmt: skip
     works = Works(loops=home.loops, store=store, git=git, boxes=boxes, clock=clock, emit=wires.emit)
     preparing = Preparing(
         loops=home.loops, store=store, git=git, layers=outer.layers, sandbox=outer.sandbox, gateway=gateway, runner=runner, boxes=boxes, clock=clock, emit=wires.emit,
         versions=Versions(doctrine=sha256(doctrine), policy=sha256(repr(policy)), cli=outer.version), first_leg=legs.first, fetch=fetch,
+        capsules=capsules,
     )  # fmt: skip
     looks = Looks(
-        store=store, works=works, clock=clock, repos=house.repos, boards=Boards(store=store, clock=clock), layers=outer.layers,
+        store=store, works=works, clock=clock, whys=Whys(store=store, repos=house.repos), secret=house.secret, boards=Boards(store=store, clock=clock), layers=outer.layers,
     )  # fmt: skip
     journal = _journal(settings, store, clock, redactor.text)
     stack.push_async_callback(journal.close)

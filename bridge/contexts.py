@@ -13,9 +13,12 @@ from adapters.git.layers import GitLayers
 from adapters.store.store import SqlStore
 from bridge import keeping
 from bridge.boxes import Boxes
+from bridge.capsules import Capsules
 from bridge.chats import Chats
 from bridge.home import Home
 from bridge.perform import Hand
+from bridge.referring import Referring
+from bridge.searching import Searching
 from config.settings import Settings
 from core import effects
 from core.ports import Clock, Emit, ToolHand
@@ -50,4 +53,10 @@ def build(needs: Needs) -> Contexts:
     remember, kept = keeping.build(
         store=needs.store, layers=needs.layers, clock=needs.clock, emit=needs.emit, clean=needs.clean
     )
-    return Contexts(tools=(remember,), hands=kept)
+    capsules = Capsules(loops=needs.home.loops, store=needs.store, clock=needs.clock, emit=needs.emit)
+    given: Mapping[type[effects.Doing], Hand] = {
+        effects.Assemble: capsules,
+        effects.Refer: Referring(store=needs.store, clock=needs.clock, emit=needs.emit),
+    }
+    searching = Searching(store=needs.store, clock=needs.clock, emit=needs.emit)
+    return Contexts(tools=(remember, searching), hands={**kept, **given})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from bridge.capsules import Capsules
 from bridge.fetching import Fetching
 from bridge.folders import LoopFolder
 from bridge.memory import MemoryGuard
@@ -38,6 +39,7 @@ class Legs:
     park_after: float
     guard: MemoryGuard
     fetch: Fetching
+    capsules: Capsules
 
     async def run(self, effect: RunLeg) -> None:
         """Run a leg to its end; an old one, whose turn has gone on, is left alone."""
@@ -58,6 +60,9 @@ class Legs:
         await self.fetch(loop, folder)
         prompt = effect.prompt
         if prompt and not effect.resume:
+            if (loop.turn.number, effect.leg) != (1, 1):
+                # What was deleted since, or taken out, must not come back with a session that begins afresh.
+                await self.capsules.anew(loop, f"{effect.turn}:{effect.leg}")
             prompt = await asyncio.to_thread(_with_capsule, folder, prompt)
         leg = self._leg(
             loop,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.board import Boards
+from bridge.whys import Whys
 from bridge.works import Works
-from core import board, cards, focus, graph, layers, memory, memorycards, reports, wording
+from core import board, cards, focus, givencards, layers, memory, memorycards, reports
 from core.effects import Look
 from core.errors import LoopbridgeError
 from core.loop import Loop
@@ -21,7 +22,8 @@ class Looks:
     store: Store
     works: Works
     clock: Clock
-    repos: tuple[str, ...]
+    whys: Whys
+    secret: str
     boards: Boards
     layers: Layers
 
@@ -36,8 +38,9 @@ class Looks:
     async def _answer(self, effect: Look, loop: Loop | None) -> Message:
         match effect.what:
             case "why":
-                newest = loop.base if loop and loop.base != loop.first_base else ""
-                return await self._why(effect.argument.strip() or newest)
+                return await self.whys(effect, loop)
+            case "decisions":
+                return givencards.decisions(await self.whys.decisions(effect, loop))
             case "list":
                 return await self._list(effect)
             case "usage":
@@ -62,19 +65,7 @@ class Looks:
             case "files":
                 return reports.files(loop, await self.works.diff(loop))
             case "context":
-                walk = await self.store.walk(graph.loop(loop.id), depth=1)
-                keys = {
-                    edge.dst
-                    for edge in walk.edges
-                    if edge.kind == "ingested" and edge.src == graph.loop(loop.id)
-                }
-                return reports.context(
-                    loop,
-                    sorted(
-                        (node for node in walk.nodes if node.key in keys),
-                        key=lambda node: (node.at, node.key),
-                    ),
-                )
+                return givencards.receipt(loop, await self.store.given(loop.id), secret=self.secret)
             case _:
                 return reports.steps(loop)
 
@@ -97,23 +88,3 @@ class Looks:
             return reports.stranger()
         layer = layers.personal(member.id) if own else layers.NOTES
         return memorycards.listing(memory.known(await self.layers.texts(layer, memory.FOLDER)), own=own)
-
-    async def _why(self, sha: str) -> Message:
-        if not sha or not all(char in "0123456789abcdef" for char in sha.lower()) or len(sha) < 4:
-            return cards.error(
-                "Which commit?", "`/loop why 3f2a91c`, with four characters of its id or more."
-            )
-        found = [
-            node
-            for repo in self.repos
-            for node in await self.store.find_nodes(
-                kind="commit", prefix=graph.commit(repo, sha.lower()), limit=2
-            )
-        ]
-        if not found:
-            return cards.error(
-                f"No loop here made a commit {wording.code(sha, 40)}.",
-                "`/loop list all` shows the loops there were.",
-            )
-        walk = await self.store.walk(found[0].key, depth=4)
-        return reports.why(found[0], {node.key: node for node in walk.nodes}, walk.edges)

@@ -14,18 +14,18 @@ from pathlib import Path
 import structlog
 
 from bridge.boxes import Boxes
+from bridge.capsules import Capsules
 from bridge.fetching import Fetching
 from bridge.folders import LoopFolder
 from bridge.pulling import Start, pull
-from core import assemble, events, layers, lock
+from core import events, layers, lock
+from core.assemble import Capsule
 from core.effects import Prepare
 from core.errors import LoopbridgeError
 from core.loop import Loop
 from core.ports import AgentRunner, Clock, Emit, Gateway, Git, Layers, Leg, Sandbox, Store
 
 log = structlog.get_logger(__name__)
-THREAD_READ = 2_000  # messages looked at for a capsule
-CAPSULE_TOKENS = 24_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,7 @@ class Preparing:
     emit: Emit
     versions: Versions
     fetch: Fetching
+    capsules: Capsules
     first_leg: Callable[[Loop, LoopFolder], Leg]
 
     async def __call__(self, effect: Prepare) -> None:
@@ -88,7 +89,7 @@ class Preparing:
         warming = asyncio.create_task(self.runner.prewarm(self.first_leg(loop, folder)))
         try:
             async with asyncio.TaskGroup() as group:
-                given = group.create_task(self._capsule(loop, folder))
+                given = group.create_task(self.capsules.make(loop))
                 fetched = group.create_task(self.fetch(loop, folder))
                 also = start.checkouts(loop, self.layers)
                 box = self.boxes.clones(loop, folder)
@@ -110,29 +111,19 @@ class Preparing:
                 digest=capsule.digest,
                 attempt=effect.attempt,
                 messages=capsule.keys,
+                others=capsule.others,
                 people=capsule.people,
+                pages=capsule.pages,
+                loops=capsule.loops,
+                decisions=capsule.decisions,
+                linked=capsule.linked,
                 files=len(loop.files) - len(fetched.result()),
                 left_out=(*capsule.left_out, *fetched.result(), *start.left_out),
             )
         )
         await asyncio.gather(warming, return_exceptions=True)
 
-    async def _capsule(self, loop: Loop, folder: LoopFolder) -> assemble.Capsule:
-        notes = [loop.thread_note] if loop.thread_note else []
-        messages, total = (
-            await self.store.thread_messages(loop.thread, limit=THREAD_READ) if loop.with_thread else ((), 0)
-        )
-        capsule = await asyncio.to_thread(
-            assemble.assemble,
-            messages,
-            total=max(total, loop.thread_size if loop.with_thread else 0),
-            budget_tokens=CAPSULE_TOKENS,
-            notes=notes,
-        )
-        await asyncio.to_thread(folder.write, folder.thread, capsule.text)
-        return capsule
-
-    def _lock(self, loop: Loop, start: Start, capsule: assemble.Capsule) -> lock.Lock:
+    def _lock(self, loop: Loop, start: Start, capsule: Capsule) -> lock.Lock:
         return lock.Lock(
             loop=loop.id,
             repo=loop.repo,

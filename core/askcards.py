@@ -9,8 +9,9 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from core import asks, planning, policy, questions, wording
+from core import asks, givencards, planning, policy, questions, wording
 from core.asks import Ask
+from core.decided import Mark, bearing
 from core.ids import IdentityKey
 from core.message import Attachment, Block, Button, Buttons, Code, Message, Text
 
@@ -42,9 +43,15 @@ def approvable(tool: str, arguments: str) -> bool:
 
 
 def put(
-    ask: Ask, *, notify: Sequence[IdentityKey], driver: str, expires_in: str, after_crash: bool = False
+    ask: Ask,
+    *,
+    notify: Sequence[IdentityKey],
+    driver: str,
+    expires_in: str,
+    after_crash: bool = False,
+    marks: Sequence[Mark] = (),
 ) -> Message:
-    """Return the card of an open ask."""
+    """Return the card of an open ask. `marks` are the live decisions it may bear on."""
     if ask.kind == "question":
         return questions.put(ask, notify=notify, driver=driver, expires_in=expires_in)
     if ask.kind == "plan":
@@ -71,6 +78,8 @@ def put(
         )
     if ask.why:
         blocks.append(Text(text=f"why: “{wording.line(ask.why, 200)}”"))
+    if decided := givencards.bearing(bearing(marks, ask.input)):
+        blocks.append(Text(text=decided))
     blocks.append(Buttons(buttons=(
         Button(label="Allow once", token=asks.token(ask, "once"), style="primary"),
         Button(label="Allow for this loop", token=asks.token(ask, "loop")),

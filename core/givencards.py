@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from core import cards, references, wording
@@ -15,7 +15,6 @@ from core.message import Attachment, Block, Button, Buttons, Code, Message, Text
 
 SHOWN = 60  # lines of a receipt
 SHOWN_WHOLE = 2_500
-KINDS = {"message": "message", "page": "page", "loop": "loop", "decision": "decision", "claim": "claim"}
 
 
 def title(node: Node) -> str:
@@ -167,8 +166,3 @@ def bearing(marks: Sequence[Mark]) -> str:
     if not marks:
         return ""
     return "\n".join(["Decided here:", *(_decision(mark) for mark in marks)])
-
-
-def numbers(given: Sequence[Node]) -> Mapping[str, str]:
-    """Return the nodes by their number on the receipt."""
-    return {str(number): node.key for number, node in enumerate(given, start=1)}

@@ -196,20 +196,6 @@ def usage(loop: Loop | None, *, here: tuple[float, int], all_loops: tuple[float,
     return Message(title="Spent", blocks=(Text(text="\n".join(lines)),))
 
 
-def context(loop: Loop, given: Sequence[Node]) -> Message:
-    """Return the receipt in full: what the loop was given, message by message."""
-    lines = [
-        f"{node.at:%H:%M} UTC  {wording.line(node.props.get('author', '?'), 30)}: {wording.line(node.text or '(deleted)', 100)}"
-        for node in given[:50]
-    ]
-    if len(given) > 50:
-        lines.append(f"… and {len(given) - 50:,} more")
-    return Message(
-        title=f"What #{loop.handle} was given",
-        blocks=(Text(text="\n".join([loop.receipt or "Nothing yet.", *lines])),),
-    )
-
-
 def why(start: Node, nodes: Mapping[str, Node], edges: Sequence[Edge]) -> Message:
     """Return the way back from a commit: the turn that made it, what was decided, what was said."""
     lines: list[str] = [

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from adapters.store import search, walks
 from adapters.store.hand import Hand
-from core import graph
+from core import decided, graph, ids
 from core.audience import Sight
 
 PER_TERM = 200  # newest matches looked at for each word
@@ -33,6 +33,12 @@ FROM = (
     f"SELECT {NAMED} FROM edge CROSS JOIN node ON node.id = edge.dst WHERE edge.src ="  # noqa: S608 - constants
     " (SELECT id FROM node WHERE key = :key) AND edge.kind = :kind ORDER BY edge.dst DESC LIMIT :limit"
 )
+GIVEN = (
+    f"SELECT {NAMED} FROM edge CROSS JOIN node ON node.id = edge.dst WHERE edge.src ="  # noqa: S608 - constants
+    " (SELECT id FROM node WHERE key = :key) AND edge.kind = 'ingested' ORDER BY edge.at, node.at, node.key LIMIT :limit"
+)
+MOST_GIVEN = 5_000
+MOST_MARKS = 40  # of one thread or repository
 DISTILLED = (
     f"SELECT {NAMED} FROM json_each(:keys) CROSS JOIN node AS origin ON origin.key = json_each.value"  # noqa: S608 - constants
     " CROSS JOIN edge INDEXED BY edge_back ON edge.dst = origin.id AND edge.kind = 'distilled_from'"
@@ -100,6 +106,24 @@ def onto(key: str, kind: str, limit: int, hand: Hand) -> Sequence[graph.Node]:
 def out_of(key: str, kind: str, limit: int, hand: Hand) -> Sequence[graph.Node]:
     """Return what a node has an edge of this kind to, the newest first."""
     return [walks.node(row) for row in hand.rows(FROM, key=key, kind=kind, limit=limit)]
+
+
+def given(loop: ids.LoopId, hand: Hand) -> Sequence[graph.Node]:
+    """Return what a loop was given, in the order it was."""
+    return [walks.node(row) for row in hand.rows(GIVEN, key=graph.loop(loop), limit=MOST_GIVEN)]
+
+
+def marks(thread: ids.ThreadKey, repo: str, hand: Hand) -> tuple[decided.Mark, ...]:
+    """Return the live decisions that touch a thread or a repository and that those in the thread could have read, newest first."""
+    sight = Sight(thread=thread)
+    keys = [graph.thread(thread), *([graph.repo(repo)] if repo else [])]
+    near = {node.key: node for key in keys for node in onto(key, "touches", MOST_MARKS, hand)}
+    found = (
+        decided.of(node) for node in near.values() if node.kind == "decision" and sight.sees(node.audience)
+    )
+    return tuple(
+        sorted((mark for mark in found if mark.live), key=lambda mark: (mark.at, mark.key), reverse=True)
+    )
 
 
 def distilled(sources: Sequence[str], limit: int, hand: Hand) -> Sequence[graph.Node]:

@@ -37,6 +37,7 @@ from core.desk import Desk, Outcome
 from core.events import Event
 from core.loop import Loop
 from core.people import People
+from core.proposals import Proposal
 from core.schedules import Schedule
 
 RESERVE = 4 << 20
@@ -158,6 +159,12 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
 
     async def find_loop(self, prefix: str) -> Sequence[Loop]:
         return await self._reader.do(partial(reads.find_loop, prefix))
+
+    async def proposals(self) -> Sequence[Proposal]:
+        return await self._reader.do(proposals.waiting)
+
+    async def find_proposal(self, prefix: str) -> Sequence[Proposal]:
+        return await self._reader.do(partial(proposals.find, prefix))
 
     async def schedules(self) -> Sequence[Schedule]:
         return await self._reader.do(schedules.running)

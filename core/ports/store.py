@@ -17,6 +17,7 @@ from core.graph import Edge, EdgeKind, Node
 from core.ids import CardKey, LoopId, ThreadKey
 from core.loop import Loop
 from core.people import People
+from core.proposals import Proposal
 from core.schedules import Schedule
 
 
@@ -90,6 +91,12 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
 
     async def find_loop(self, prefix: str) -> Sequence[Loop]:
         """Return the loops whose id starts with `prefix` (four characters or more)."""
+
+    async def proposals(self) -> Sequence[Proposal]:
+        """Return the open proposals of all threads, oldest first."""
+
+    async def find_proposal(self, prefix: str) -> Sequence[Proposal]:
+        """Return the proposals whose id starts with `prefix`, settled ones too; twenty at most."""
 
     async def schedules(self) -> Sequence[Schedule]:
         """Return the teams' own schedules that are not paused."""

@@ -15,7 +15,7 @@ from adapters.chat.local import encoding, mentions
 from adapters.chat.local.records import Deed, Heading, Record, identity_of
 from core.errors import LoopbridgeError
 from core.events import Author, Deleted, Edited, FileRef, Posted, Pressed
-from core.ids import Token
+from core.ids import Token, message_key
 
 Push = Literal["message", "edited", "deleted", "reaction", "whisper", "notice"]
 
@@ -112,5 +112,6 @@ def posted(record: Record, text: str, author: Author, people: Mapping[str, str])
         mentions=tuple(identity_of(user) for user in reading.mentions),
         reply_to=str(record.reply_to) if record.reply_to else "",
         files=record.files,
+        permalink=message_key(record.thread, str(record.id)),
         room="open",  # there is one hall, and everybody is in it
     )
