@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from bridge.distilling import Distilling
 from bridge.folders import LoopFolder
 from bridge.gathering import Gathering
 from core import assemble, events
@@ -28,11 +29,16 @@ class Capsules:
 
     async def make(self, loop: Loop) -> Capsule:
         """Write a loop's capsule and return it."""
-        material = await Gathering(store=self.store)(loop)
-        capsule = await asyncio.to_thread(assemble.assemble, material, budget_tokens=CAPSULE_TOKENS)
+        capsule = await self._assembled(loop)
         folder = LoopFolder.of(self.loops, loop.id)
         await asyncio.to_thread(folder.write, folder.thread, capsule.text)
         return capsule
+
+    async def _assembled(self, loop: Loop) -> Capsule:
+        if loop.condenses is not None:
+            return await Distilling(store=self.store, clock=self.clock, emit=self.emit).capsule(loop)
+        material = await Gathering(store=self.store)(loop)
+        return await asyncio.to_thread(assemble.assemble, material, budget_tokens=CAPSULE_TOKENS)
 
     async def __call__(self, effect: Assemble) -> None:
         """Carry out Assemble."""

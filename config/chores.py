@@ -7,16 +7,16 @@ from datetime import timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, JsonValue
 
 from config.sections import Section
 from config.units import Duration
 
-CRON = {"expected": 'five cron fields such as "0 9 * * mon-fri"'}
-PLACE = {
+CRON: dict[str, JsonValue] = {"expected": 'five cron fields such as "0 9 * * mon-fri"'}
+PLACE: dict[str, JsonValue] = {
     "expected": "a thread's key such as slack:T0123/C0456/1700000000.000100, a link to a message in it, or nothing"
 }
-CHANNELS = {"expected": "a list of channels such as slack:T0123/C0456"}
+CHANNELS: dict[str, JsonValue] = {"expected": "a list of channels such as slack:T0123/C0456"}
 
 
 def _cron(value: str) -> str:
@@ -50,7 +50,14 @@ Cron = Annotated[str, AfterValidator(_cron)]
 Place = Annotated[str, AfterValidator(_place)]
 
 
-class Distill(Section):
+class Job(Section):
+    """What every job has."""
+
+    enabled: bool = True
+    cron: Cron
+
+
+class Distill(Job):
     """Condensing what was said into pages of `knowledge`, as a proposal that a person merges."""
 
     enabled: bool = Field(True, description="Whether it runs; it needs a `where` too.")
@@ -69,7 +76,7 @@ class Distill(Section):
     )
 
 
-class Digest(Section):
+class Digest(Job):
     """What moved and what waits for whom, told in one message; when nothing did, nothing is said."""
 
     enabled: bool = Field(True, description="Whether it runs; it needs a `where` too.")
@@ -79,7 +86,7 @@ class Digest(Section):
     where: Place = Field("", description="The thread it is posted in.", json_schema_extra=PLACE)
 
 
-class Reminders(Section):
+class Reminders(Job):
     """One message in a thread where asks, proposals or loops without a driver have waited long."""
 
     enabled: bool = Field(True, description="Whether it runs.")
@@ -93,7 +100,7 @@ class Reminders(Section):
     )
 
 
-class Archive(Section):
+class Archive(Job):
     """Putting loops away that nobody spoke to for long. Writing in the thread takes them out again."""
 
     enabled: bool = Field(True, description="Whether it runs.")
@@ -103,7 +110,7 @@ class Archive(Section):
     )
 
 
-class Gc(Section):
+class Gc(Job):
     """Clearing away what nothing needs any more: leftovers of packs, homes of old loops, what was said in events long handled."""
 
     enabled: bool = Field(True, description="Whether it runs.")

@@ -1,0 +1,71 @@
+"""What pages of the layers claim, and on which messages. Owns: Claims. Imports: core. Effects: reads the store, emits events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from core import distill, events, graph, layers
+from core.effects import ReadClaims, Retrace
+from core.ports import Clock, Emit, Store
+
+CLAIMS = 5_000  # of one page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """Carries out ReadClaims and Retrace."""
+
+    store: Store
+    clock: Clock
+    emit: Emit
+
+    async def read(self, effect: ReadClaims) -> None:
+        """Say what pages claim now, and what they claim no more."""
+        for page in effect.pages:
+            if page.path.endswith((".md", ".markdown")):
+                await self._page(effect, page.path, distill.claims(page.text))
+        for path in effect.gone:
+            await self._page(effect, path, ())
+
+    async def _page(self, effect: ReadClaims, path: str, found: Sequence[distill.Claim]) -> None:
+        sources = await self._sources(link for claim in found for link in claim.links)
+        proven = [claim for claim in found if any(link in sources for link in claim.links)]
+        keys = {graph.claim(effect.layer, path, claim.n) for claim in proven}
+        known = await self.store.find_nodes(
+            kind="claim", prefix=f"claim:{effect.layer}/{path}#", limit=CLAIMS
+        )
+        gone = [node.key for node in known if node.key not in keys and not node.props.get("deleted")]
+        if not proven and not gone:
+            return
+        await self.emit(
+            events.ClaimsRead(
+                lane=effect.lane, at=self.clock.now(), layer=effect.layer, path=path, tip=effect.tip, gone=tuple(gone),
+                claims=tuple(
+                    events.ClaimRead(
+                        n=claim.n, text=claim.text, sources=tuple(sources[link] for link in claim.links if link in sources)
+                    )
+                    for claim in proven
+                ),
+            )
+        )  # fmt: skip
+
+    async def _sources(self, links: Iterable[str]) -> Mapping[str, str]:
+        """Return the keys of the messages that addresses lead to."""
+        wanted = list(dict.fromkeys(links))
+        found = {link: node.key for link, node in (await self.store.linked(wanted)).items()}
+        for node in await self.store.nodes([f"message:{link}" for link in wanted if link not in found]):
+            found[node.key.removeprefix("message:")] = node.key
+        return found
+
+    async def retrace(self, effect: Retrace) -> None:
+        """Say which claims rest on a message that changed; none is nothing to say."""
+        found = await self.store.distilled([graph.message(effect.message)])
+        claims = tuple(node.key for node in found if node.kind == "claim" and not node.props.get("deleted"))
+        if claims:
+            await self.emit(
+                events.SourceChanged(
+                    lane=layers.lane(layers.KNOWLEDGE), at=self.clock.now(), message=effect.message, how=effect.how,
+                    changed_at=effect.at, claims=claims,
+                )
+            )  # fmt: skip
