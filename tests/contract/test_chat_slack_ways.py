@@ -141,6 +141,14 @@ async def test_a_reaction_starts_a_loop_once(rig: SlackRig) -> None:
     assert [each.text for each in past.messages] == ["stop the flaky test"]
 
 
+async def test_a_pin_marks_what_a_message_says(rig: SlackRig) -> None:
+    sent = await opened(rig, "we pin every version")
+    await rig.slack.user_reacts("ravi", sent.message, "📌")
+    event = await taken(rig, events.Posted)
+    assert (event.lane, event.text) == (sent.thread, f"/loop decide {sent.message}")
+    assert event.author.identity == rig.identity("ravi")
+
+
 async def test_a_reaction_on_the_bridges_words_starts_nothing(rig: SlackRig) -> None:
     sent = await opened(rig)
     posted = await rig.adapter.post(sent.thread, message.text("done"), key="a")

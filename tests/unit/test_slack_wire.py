@@ -249,7 +249,7 @@ def test_nothing_malformed_does_worse_than_being_refused(junk: dict[str, Any], m
     for parse in (
         lambda: deeds.presses(body, ME.team), lambda: deeds.shortcut(body, ME.team), lambda: deeds.slash(body, ME.team),
         lambda: deeds.team_of(body), lambda: deeds.channel_of(body), lambda: reading.people(body),
-        lambda: wire.past(body, "C0GEN", ME, CALLED), lambda: deeds.repeated(body, body, ME, CALLED),
+        lambda: wire.past(body, "C0GEN", ME, CALLED), lambda: deeds.repeated(body, body, ME, CALLED), lambda: deeds.marked(body, body, ME, CALLED),
         lambda: forms.started(body), lambda: forms.answered(body),
     ):  # fmt: skip
         try:

@@ -19,6 +19,7 @@ from core.events import Author, Posted, Pressed, Room
 from core.ids import Token
 
 REPEAT = "repeat"  # 🔁
+PIN = "pushpin"  # 📌
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,4 +247,23 @@ def repeated(event: Json, message: Json, me: Me, called: Mapping[str, str]) -> P
         text=f"/loop start {task}",
         files=tuple(file for file in files if file),
         permalink=names.permalink(me, channel, ts, text(message, "thread_ts") or ts),
+    )
+
+
+def marked(event: Json, message: Json, me: Me, called: Mapping[str, str]) -> Posted | None:
+    """Return a 📌 as the command it stands for: what that message says is a decision."""
+    channel, user, ts = text(event, "item", "channel"), text(event, "user"), text(message, "ts")
+    if (
+        not user
+        or wire.is_mine(message, me)
+        or not names.is_ts(ts)
+        or not names.is_ts(text(event, "event_ts") or ts)
+    ):
+        return None
+    return Posted(
+        lane=wire.lane_of(message, channel, me),
+        at=names.moment(text(event, "event_ts") or ts),
+        message=names.derived(ts, ts, f"{PIN}.{user}"),
+        author=Author(identity=names.identity_of(me.team, user), name=called.get(user) or user),
+        text=f"/loop decide {ts}",
     )

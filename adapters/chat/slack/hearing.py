@@ -120,8 +120,8 @@ class Hearing:
             case "message" | "app_mention":
                 await self._said(event, home)
             case "reaction_added":
-                if text(event, "reaction") == deeds.REPEAT and text(event, "item", "type") == "message":
-                    await self._repeated(event, home)
+                if text(event, "item", "type") == "message":
+                    await self._reacted(event, home)
             case "agent_session_stopped":
                 await self._stopped(event, home)
             case "app_home_opened":
@@ -173,10 +173,13 @@ class Hearing:
         await self._store(home, found)
         home.sessions.stopped(names.place(found.lane))
 
-    async def _repeated(self, event: Json, home: Workspace) -> None:
+    async def _reacted(self, event: Json, home: Workspace) -> None:
+        meant = {deeds.REPEAT: deeds.repeated, deeds.PIN: deeds.marked}.get(text(event, "reaction"))
+        if meant is None:
+            return
         message = await home.message(text(event, "item", "channel"), text(event, "item", "ts"))
         called = await home.named([message, {"user": text(event, "user")}])
-        found = deeds.repeated(event, message, home.me, called)
+        found = meant(event, message, home.me, called)
         if found is not None:
             await self._store(home, found)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 NAMES = {
-    "eyes": "👀", "repeat": "🔁", "white_check_mark": "✅", "x": "❌", "infinity": "♾️", "+1": "👍", "-1": "👎", "tada": "🎉",
+    "eyes": "👀", "repeat": "🔁", "pushpin": "📌", "white_check_mark": "✅", "x": "❌", "infinity": "♾️", "+1": "👍", "-1": "👎", "tada": "🎉",
     "hourglass_flowing_sand": "⏳", "hourglass": "⌛", "fire": "🔥", "rocket": "🚀", "robot_face": "🤖", "warning": "⚠️",
     "octagonal_sign": "🛑", "no_entry": "⛔", "heavy_check_mark": "✔️", "question": "❓", "exclamation": "❗", "bulb": "💡",
     "lock": "🔒", "key": "🔑", "mag": "🔍", "memo": "📝", "page_facing_up": "📄", "paperclip": "📎", "bug": "🐛", "zap": "⚡",
