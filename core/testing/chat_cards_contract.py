@@ -29,6 +29,22 @@ GRANT = Message(
 )
 
 
+def question(options: int) -> Message:
+    """Return a question with so many answers to choose from, and one in words."""
+    offered = [
+        message.Button(label=f"Colour {number}", token=Token(f"{number:032x}"))
+        for number in range(1, options + 1)
+    ]
+    words = message.Button(label="Other…", token=Token("d" * 32), wants_text="In your own words")
+    return Message(
+        title="Which colour?",
+        blocks=(
+            message.Text(text="\n".join(f"• **{button.label}**: as said" for button in offered)),
+            message.Buttons(buttons=(*offered, words), question="Which colour?"),
+        ),
+    )
+
+
 # ── buttons ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -69,6 +85,42 @@ async def check_a_late_press_still_arrives(rig: Rig) -> None:
     await rig.reconnect()
     await rig.user_presses(sent.thread, card, "Allow once")
     assert (await taken(rig, events.Pressed)).token == "f" * 32
+
+
+async def check_an_answer_says_which_and_who(rig: Rig) -> None:
+    sent = await opened(rig)
+    for options, label in ((2, "Colour 2"), (12, "Colour 11")):
+        card = await rig.adapter.post(sent.thread, question(options), key=f"question {options}")
+        shown = next(seen.text for seen in await rig.transcript(sent.thread) if seen.id == card)
+        assert "Which colour?" in shown
+        assert all(f"Colour {number}: as said" in shown for number in range(1, options + 1))
+        await rig.user_presses(sent.thread, card, label, who="ravi")
+        pressed = await taken(rig, events.Pressed)
+        assert (pressed.lane, pressed.card) == (sent.thread, card)
+        assert pressed.token == f"{int(label.split()[1]):032x}"
+        assert pressed.author.identity == rig.identity("ravi")
+
+
+async def check_an_answer_can_be_in_words(rig: Rig) -> None:
+    if not rig.adapter.caps.forms:
+        return
+    sent = await opened(rig)
+    card = await rig.adapter.post(sent.thread, question(3), key="question")
+    await rig.user_presses(sent.thread, card, "Other…", text="none of these")
+    pressed = await taken(rig, events.Pressed)
+    assert (pressed.token, pressed.text) == ("d" * 32, "none of these")
+
+
+async def check_a_settled_question_is_one_line_and_a_late_answer_arrives(rig: Rig) -> None:
+    sent = await opened(rig)
+    card = await rig.adapter.post(sent.thread, question(12), key="question")
+    await rig.transcript(sent.thread)  # maya has the card before her, with its answers
+    await rig.adapter.edit(sent.thread, card, message.text("✓ answered by Ravi: Colour 3"))
+    await rig.reconnect()
+    shown = next(seen.text for seen in await rig.transcript(sent.thread) if seen.id == card)
+    assert shown.strip() == "✓ answered by Ravi: Colour 3"
+    await rig.user_presses(sent.thread, card, "Colour 7")
+    assert (await taken(rig, events.Pressed)).token == f"{7:032x}"
 
 
 # ── the thread's past, files, the end ────────────────────────────────────────────────────────────────────────────────

@@ -266,7 +266,13 @@ class MatrixRig:
     async def user_presses(
         self, thread: ThreadKey, posted: str, label: str, *, who: str = "maya", text: str = ""
     ) -> None:
-        await self.reacts(posted, signs.SIGNS[label.rstrip("…")], who=who)
+        if sign := signs.SIGNS.get(label.rstrip("…")):
+            await self.reacts(posted, sign, who=who)
+            return
+        room, root = names.place_of(thread)
+        polls = await self.people.ask(who, "polls", room=room, root=root)
+        poll = next(each for each in reversed(polls) if label in each["answers"])
+        await self.people.ask(who, "vote", room=room, poll=poll["id"], answer=poll["answers"][label])
 
     async def reacts(self, event: str, sign: str, *, who: str = "maya") -> str:
         """Put a sign on an event."""

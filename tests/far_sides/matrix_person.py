@@ -19,6 +19,7 @@ from nio.crypto import attachments
 from adapters.chat.matrix import keys
 
 SYNC = 10_000
+POLL = "org.matrix.msc3381.poll"
 PATIENCE = 15.0
 FILTER = {"presence": {"types": []}, "room": {"ephemeral": {"types": []}, "timeline": {"limit": 50}}}
 
@@ -217,6 +218,35 @@ class Person:
     async def thread(self, room: str, root: str) -> list[dict[str, Any]]:
         """Return a thread as this person reads it: its messages with edits applied, oldest first, and the signs on them."""
         return _shown(await self._everything(room), root)
+
+    async def polls(self, room: str, root: str) -> list[dict[str, Any]]:
+        """Return the polls of a thread as this person sees them, oldest first: the answers by label, and what ended each."""
+        raws = await self._everything(room)
+        ends = {
+            (raw["content"].get("m.relates_to") or {}).get("event_id"): raw["content"].get("body", "")
+            for raw in raws
+            if raw["type"] == f"{POLL}.end"
+        }
+        return [
+            {
+                "id": raw["event_id"],
+                "question": raw["content"][f"{POLL}.start"]["question"]["org.matrix.msc1767.text"],
+                "answers": {
+                    each["org.matrix.msc1767.text"]: each["id"]
+                    for each in raw["content"][f"{POLL}.start"]["answers"]
+                },
+                "ended": ends.get(raw["event_id"]),
+            }
+            for raw in raws
+            if raw["type"] == f"{POLL}.start"
+            and (raw["content"].get("m.relates_to") or {}).get("event_id") == root
+        ]
+
+    async def vote(self, room: str, poll: str, answer: str) -> str:
+        """Answer a poll."""
+        relation = {"rel_type": "m.reference", "event_id": poll}
+        told = {"m.relates_to": relation, f"{POLL}.response": {"answers": [answer]}}
+        return await self.send(room, told, f"{POLL}.response")
 
     async def _everything(self, room: str) -> list[dict[str, Any]]:
         """Return a room's events in clear, oldest first."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.chat.matrix import mentions, names, render, signs, wire
+from adapters.chat.matrix import mentions, names, polls, render, signs, wire
 from adapters.chat.matrix.client import Client
 from adapters.chat.matrix.lanes import Lanes
 from adapters.chat.matrix.notebook import Notebook
@@ -77,6 +77,8 @@ class Hearing:
                 return None if own else await self._changed(room, heard)
             case wire.Reacted():
                 return None if own else await self._pressed(room, heard)
+            case wire.Voted():
+                return None if own else await self._voted(room, heard)
 
     def posted(self, room: str, heard: wire.Said, place: names.Place) -> Event:
         """Return what somebody said as an event of its thread."""
@@ -109,6 +111,31 @@ class Hearing:
             return None
         sign = signs.plain_sign(heard.sign)
         found = self.notebook.pressed(heard.target, sign) or await self._offered(room, heard.target, sign)
+        return self._press(room, heard, found)
+
+    async def _voted(self, room: str, heard: wire.Voted) -> Event | None:
+        """Return an answer to a poll as the press it stands for; taking one back undoes nothing."""
+        if self.is_ghost(heard.sender) or not heard.answers:
+            return None
+        found = self.notebook.pressed(heard.target, heard.answers[0])
+        if found is None:
+            await self.lanes.at(room, heard.target)
+            found = await self._forgotten(room, heard)
+        return self._press(room, heard, found)
+
+    async def _forgotten(self, room: str, heard: wire.Voted) -> tuple[str, str] | None:
+        """Return a (token, card) that no ask has, for a poll of this account that the notebook does not know."""
+        seat = self.notebook.seat(heard.target)
+        if seat is None or seat.sender != self.client.user:
+            return None
+        clear = self.client.open(room, await self.client.event(room, heard.target)) or {}
+        if wire.words(clear, "type") not in polls.STARTS:
+            return None
+        return derived("forgotten", heard.target, heard.answers[0]), heard.target
+
+    def _press(
+        self, room: str, heard: wire.Reacted | wire.Voted, found: tuple[str, str] | None
+    ) -> Pressed | None:
         seat = self.notebook.seat(heard.target)
         if found is None or seat is None or seat.room != room:
             return None

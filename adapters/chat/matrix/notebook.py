@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS sent (key TEXT, part INTEGER, room TEXT NOT NULL, eve
 CREATE UNIQUE INDEX IF NOT EXISTS sent_event ON sent (event);
 CREATE TABLE IF NOT EXISTS button (event TEXT, sign TEXT, token TEXT NOT NULL, card TEXT NOT NULL, at REAL NOT NULL,
   PRIMARY KEY (event, sign)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS poll (event TEXT PRIMARY KEY, card TEXT NOT NULL, ended INTEGER NOT NULL DEFAULT 0, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sealed (event TEXT PRIMARY KEY, room TEXT NOT NULL, session TEXT NOT NULL, raw TEXT NOT NULL,
   at REAL NOT NULL, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 """
@@ -88,7 +89,7 @@ class Notebook:
 
     def forget(self, now: float) -> None:
         """Drop what is older than anybody will need."""
-        for table in ("place", "button", "sealed", "sent"):
+        for table in ("place", "button", "poll", "sealed", "sent"):
             self._run(f"DELETE FROM {table} WHERE at < ?", now - KEPT)  # noqa: S608 - constants
 
     # ── single facts ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -186,6 +187,20 @@ class Notebook:
         """Return the (token, card) a sign on a message stands for."""
         rows = self._rows("SELECT token, card FROM button WHERE event = ? AND sign = ?", event, sign)
         return (rows[0][0], rows[0][1]) if rows else None
+
+    def ask(self, event: str, card: str, at: float) -> None:
+        """Note that a poll belongs to a card."""
+        self._run("INSERT OR IGNORE INTO poll VALUES (?, ?, 0, ?)", event, card, at)
+
+    def polls(self, card: str) -> Mapping[str, bool]:
+        """Return the polls of a card, and whether each is still open."""
+        return {
+            row[0]: not row[1] for row in self._rows("SELECT event, ended FROM poll WHERE card = ?", card)
+        }
+
+    def ended(self, event: str) -> None:
+        """Note that a poll is over."""
+        self._run("UPDATE poll SET ended = 1 WHERE event = ?", event)
 
     # ── what could not be read ───────────────────────────────────────────────────────────────────────────────────────
 

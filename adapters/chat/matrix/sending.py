@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
-from adapters.chat.matrix import render, signs, wire
+from adapters.chat.matrix import polls, render, signs, wire
 from adapters.chat.matrix.client import Client
 from adapters.chat.matrix.faults import Refusal
 from adapters.chat.matrix.names import Place
@@ -26,6 +26,7 @@ REMEMBERED: Final = (
     20 * 60.0
 )  # seconds for which the server surely knows a transaction id (it keeps them about 30 minutes)
 LOOKED_AT: Final = 300  # newest events of a thread that are searched for an earlier try
+MESSAGE: Final = "m.room.message"
 DUPLICATE: Final = "M_DUPLICATE_ANNOTATION"
 Content = Mapping[str, Any]
 
@@ -64,7 +65,20 @@ class Sending:
         for part, file in enumerate(told.files, len(events)):
             await self._once(place, key, part, partial(self._file, place.room, file), "")
         await self._offer(place.room, events[-1], events[0], message)
+        if poll := polls.of(message):
+            await self._ask(place, poll, key=key, part=len(events) + len(told.files), card=events[0])
         return events[0]
+
+    async def _ask(self, place: Place, poll: polls.Poll, *, key: str, part: int, card: str) -> None:
+        """Put a poll after its card, and remember what its answers stand for."""
+
+        async def make(mark: str) -> Content:
+            return {**polls.start(poll), render.KEY: mark}
+
+        event = await self._once(place, key, part, make, "", kind=polls.START)
+        given = {answer: str(token) for answer, (_, token) in poll.answers.items()}
+        self._notebook.show(event, card, given, self._now())
+        self._notebook.ask(event, card, self._now())
 
     async def _sheet(self, sheet: render.Sheet, called: Sequence[str], offer: Content, mark: str) -> Content:
         return {**render.content(sheet, called, mark), **offer}
@@ -85,7 +99,13 @@ class Sending:
         }
 
     async def _once(
-        self, place: Place, key: str, part: int, make: Callable[[str], Awaitable[Content]], reply: str
+        self,
+        place: Place,
+        key: str,
+        part: int,
+        make: Callable[[str], Awaitable[Content]],
+        reply: str,
+        kind: str = MESSAGE,
     ) -> str:
         """Send a part of a post unless the server took it already; return its event."""
         mark = derived("matrix", self._client.device, key, str(part))
@@ -98,23 +118,23 @@ class Sending:
             told = await make(mark)
             if render.size(told) > render.LARGEST:
                 raise Rejected("the message is larger than Matrix takes")
-            event = await self._into(place, told, reply, mark)
+            event = await self._into(place, told, reply, mark, kind)
         if not (known and known.event):
             self._notebook.took(key, part, event)
             self._notebook.sit(event, Seat(place.room, place.root, self._client.user), self._now())
         return event
 
-    async def _into(self, place: Place, told: Content, reply: str, txn: str) -> str:
+    async def _into(self, place: Place, told: Content, reply: str, txn: str, kind: str) -> str:
         """Send a content into a thread; as a plain reply where the server lets no thread begin."""
         last = reply or self._notebook.latest(*place)
         inside = render.in_thread(told, place.root, last, real=bool(reply))
         try:
-            return await self._client.send(place.room, "m.room.message", inside, txn)
+            return await self._client.send(place.room, kind, inside, txn)
         except Refusal as refusal:
             if refusal.status != 400 or refusal.code != "M_UNKNOWN":
                 raise
         beside = {**told, "m.relates_to": {"m.in_reply_to": {"event_id": place.root}}}
-        return await self._client.send(place.room, "m.room.message", beside, f"{txn}r")
+        return await self._client.send(place.room, kind, beside, f"{txn}r")
 
     async def _search(self, place: Place, mark: str) -> str:
         """Return the event of an earlier try, "" when it never arrived."""
@@ -154,10 +174,21 @@ class Sending:
         for number, file in enumerate(told.files):
             key = f"edit:{posted}:{derived(file.name, file.content)}"
             await self._once(place, key, number, partial(self._file, place.room, file), "")
+        asked = self._notebook.polls(posted)
+        if polls.of(message) is None:
+            await self._end(place, [event for event, open_ in asked.items() if open_], str(new["body"]))
         for surplus in self._notebook.parts(known.key)[1:] if known else ():
-            if not surplus.gone:
+            if not surplus.gone and surplus.event not in asked:
                 await self._client.redact(place.room, surplus.event, derived("redact", surplus.event))
                 self._notebook.gone(surplus.event)
+
+    async def _end(self, place: Place, events: Sequence[str], words: str) -> None:
+        """End polls: their question is settled."""
+        for event in events:
+            await self._client.send(
+                place.room, polls.END, polls.end(event, words), derived("poll", self._client.device, event)
+            )
+            self._notebook.ended(event)
 
     async def _ours(self, room: str, event: str) -> None:
         raw = await self._client.event(room, event)

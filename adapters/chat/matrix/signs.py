@@ -13,10 +13,11 @@ from typing import Final
 from core.message import Button, Buttons, Message
 
 SIGNS: Final[Mapping[str, str]] = {
-    "Allow once": "✅", "Allow for this loop": "♾️", "Deny": "❌", "Edit": "✏️",
+    "Allow once": "✅", "Allow for this loop": "♾️", "Deny": "❌", "Edit": "✏️", "Change": "❌",
     "Stop": "🛑", "Context": "📎", "Details": "🔍", "Diff": "🧾", "Retry": "🔁", "Resume": "▶️", "Claim": "🙋",
     "Promote": "🚀", "Merge": "✅", "Approve": "✅", "Reject": "❌", "Continue": "💬", "Refresh": "🔄", "Exclude": "➖",
 }  # fmt: skip
+_WRITTEN: Final = frozenset({"Answer", "Other"})  # what has to be written has no sign
 _SPARE: Final = (*(f"{digit}\ufe0f\u20e3" for digit in "123456789"), "🔟")
 _HANDLE = re.compile(r"\bask ([0-9a-f]{3,32})\b")
 
@@ -32,8 +33,14 @@ def is_sign(sign: str) -> bool:
 
 
 def buttons(message: Message) -> tuple[Button, ...]:
-    """Return a message's buttons in order."""
-    return tuple(button for block in message.blocks if isinstance(block, Buttons) for button in block.buttons)
+    """Return a message's buttons in order, without those whose answer is given by a poll or in words."""
+    return tuple(
+        button
+        for block in message.blocks
+        if isinstance(block, Buttons) and not block.question
+        for button in block.buttons
+        if button.label.rstrip("…") not in _WRITTEN
+    )
 
 
 def assigned(message: Message) -> Mapping[str, Button]:
@@ -68,6 +75,8 @@ def legend(message: Message, shown: str) -> str:
     found = _HANDLE.search(shown)
     if found and is_ask(message):
         handle = found.group(1)
+        if not any(button.draft for button in buttons(message)):
+            return f"{told} — react, or write `approve {handle}`, `deny {handle} because …`"
         return f"{told} — react, or write `approve {handle}`, `deny {handle} because …`, `edit {handle} …`"
     first = next((button.label.rstrip("…").lower() for button in buttons(message)), "")
     typed = f", or write `!loop {first}`" if re.fullmatch("[a-z]+", first) and not is_ask(message) else ""

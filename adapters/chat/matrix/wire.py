@@ -1,4 +1,4 @@
-"""Events of the server, read. Owns: Relation, Said, Changed, Reacted, Gone, read. Imports: core. Effects: none.
+"""Events of the server, read. Owns: Relation, Said, Changed, Reacted, Voted, Gone, read. Imports: core. Effects: none.
 
 What a server or a client sent is untrusted to the last field: anything that does not have the shape it should is as if it were not there.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from adapters.chat.matrix import mentions, names
+from adapters.chat.matrix import mentions, names, polls
 from core.events import Author, FileRef, Posted, Room
 from core.ids import ThreadKey
 
@@ -67,6 +67,17 @@ class Reacted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Voted:
+    """Somebody answered poll `target`; the answers are those they stand by now, none when they took theirs back."""
+
+    event: str
+    sender: str
+    at: datetime
+    target: str
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
     """Event `target` was taken away."""
 
@@ -76,7 +87,7 @@ class Gone:
     target: str
 
 
-Heard = Said | Changed | Reacted | Gone
+Heard = Said | Changed | Reacted | Voted | Gone
 
 
 def read(raw: Raw, room: str, me: mentions.Me, now: datetime) -> Heard | None:
@@ -91,6 +102,11 @@ def read(raw: Raw, room: str, me: mentions.Me, now: datetime) -> Heard | None:
             return Gone(event=event, sender=sender, at=at, target=target) if target else None
         case "m.reaction" if relation.kind == "annotation":
             return Reacted(event=event, sender=sender, at=at, target=relation.event, sign=relation.sign)
+        case kind if kind in polls.RESPONSES:
+            target, answers = polls.answers(content)
+            return (
+                Voted(event=event, sender=sender, at=at, target=target, answers=answers) if target else None
+            )
         case "m.room.message" if relation.kind == "replace":
             new = fields(content, "m.new_content")
             if not isinstance(new.get("body"), str):
