@@ -16,7 +16,11 @@ from core.step import (
     driving,
     focusing,
     following,
+    giving,
     linking,
+    marking,
+    promoting,
+    proposing,
     remembering,
     scheduling,
     starting,
@@ -46,7 +50,7 @@ NEEDS: dict[str, people.Action] = {
     "people": "look",
     **dict.fromkeys(("approve", "deny", "answer", "link"), "look"),
 }
-LOOKS = frozenset({"", "status", "list", "log", "diff", "files", "context", "why", "usage", "decisions"})
+LOOKS = frozenset({"", "status", "list", "log", "diff", "files", "context", "why", "usage", "decisions", "proposals"})
 
 
 def _need(draft: Draft, member: Member, word: str) -> None:
@@ -97,4 +101,6 @@ def _look(draft: Draft, event: Posted, member: Member, command: Command) -> None
 ORDERS: dict[str, Order] = {
     **driving.ORDERS, "start": _start, "approve": _decide, "deny": _decide, "answer": _decide, "people": admission.manage, "link": linking.show_code, "remember": remembering.remember, "forget": remembering.forget, "focus": focusing.show, "tag": focusing.tag, "untag": focusing.untag, "inbox": focusing.inbox,
     "follow": following.follow, "unfollow": following.unfollow, "schedule": scheduling.order, "distill": distilling.order,
+    "context": giving.order, "decide": marking.decide, "decisions": marking.listed,
+    "promote": promoting.promote, "merge": proposing.order, "reject": proposing.order, "edit-proposal": proposing.order,
 }  # fmt: skip
