@@ -199,7 +199,7 @@ class Remembering:
             subject = f"memory: forget {wording.line(memo.text, 60)}"
             files = memory.index(layer, left)
             await self.layers.write(layer, subject, files, gone=[path], by=effect.author.name)
-        identifier = path.rsplit("-", 1)[1].removesuffix(".md")
+        identifier = memory.id_of(path)
         own = layer not in layers.TEAM
         await self.emit(
             events.Forgotten(

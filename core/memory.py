@@ -95,9 +95,14 @@ def spell(memo: Memo) -> str:
     return "\n".join([_FENCE, *head, _FENCE, "", memo.text.strip(), ""])
 
 
+def id_of(path: str) -> str:
+    """Return the id of the fact a file is for, empty for a file of another kind."""
+    return path.rsplit("-", 1)[1].removesuffix(".md") if _FILE.match(path) else ""
+
+
 def read(path: str, text: str) -> Memo | None:
     """Return the fact that a file of a layer holds, None for a file of another kind. A file that people changed reads as it stands now."""
-    if not _FILE.match(path):
+    if not id_of(path):
         return None
     lines = text.replace("\r\n", "\n").split("\n")
     if lines[0].strip() != _FENCE or _FENCE not in lines[1:]:
@@ -108,7 +113,7 @@ def read(path: str, text: str) -> Memo | None:
     if not fact:
         return None
     return Memo(
-        id=path.rsplit("-", 1)[1].removesuffix(".md"),
+        id=id_of(path),
         text=fact,
         by=head.get("by", ""),
         when=_instant(head.get("when", "")),

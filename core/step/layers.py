@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core import graph, layers
+from core import graph, layers, memory
 from core.events import LayerMoved
 from core.step import claims, remembering
 from core.step.draft import Draft
@@ -11,28 +11,31 @@ PAGE_CHARS = 20_000  # of one page in the graph; the whole stands in git
 
 
 def moved(draft: Draft, event: LayerMoved) -> None:
-    """Follow a layer: each page is a node that the layer's audience may see; one that is gone loses its text."""
+    """Follow a layer: each page is a node that the layer's audience may see; one that is gone loses its text.
+
+    A fact's file is the node of that fact, and the index of facts is none: each thing is told once.
+    """
     remembering.reindex(draft, event)
     claims.read(draft, event)
-    audience = layers.audience(event.layer)
     for page in event.pages:
-        draft.facts.append(
-            graph.Node(
-                key=graph.page(event.layer, page.path),
-                kind="page",
-                audience=audience,
-                at=event.at,
-                text=page.text[:PAGE_CHARS],
-                props={"layer": event.layer, "path": page.path, "tip": event.tip, "deleted": ""},
-            )
-        )
+        fact = remembering.stands(event, page)
+        if fact is not None:
+            draft.facts.append(fact)
+        elif page.path != memory.TEAM_INDEX:
+            draft.facts.append(_page(event, page.path, page.text[:PAGE_CHARS]))
     for path in event.gone:
-        draft.facts.append(
-            graph.Node(
-                key=graph.page(event.layer, path),
-                kind="page",
-                audience=audience,
-                at=event.at,
-                props={"layer": event.layer, "path": path, "tip": event.tip, "deleted": event.at.isoformat()},
+        if path != memory.TEAM_INDEX:
+            draft.facts.append(
+                remembering.gone(event, path) or _page(event, path, deleted=event.at.isoformat())
             )
-        )
+
+
+def _page(event: LayerMoved, path: str, text: str = "", *, deleted: str = "") -> graph.Node:
+    return graph.Node(
+        key=graph.page(event.layer, path),
+        kind="page",
+        audience=layers.audience(event.layer),
+        at=event.at,
+        text=text,
+        props={"layer": event.layer, "path": path, "tip": event.tip, "deleted": deleted},
+    )

@@ -13,6 +13,7 @@ from core.events import (
     LayerMoved,
     LearnedAlone,
     NotDone,
+    Page,
     Posted,
     Pressed,
     Remembered,
@@ -111,12 +112,7 @@ def remembered(draft: Draft, event: Remembered) -> None:
 def forgotten(draft: Draft, event: Forgotten) -> None:
     """Empty a fact's node, and say that it is gone."""
     own = event.layer not in layers.TEAM
-    draft.facts.append(
-        graph.Node(
-            key=graph.memory(event.layer, event.memo), kind="memory", audience=layers.audience(event.layer), at=event.at,
-            props={"deleted": event.at.isoformat()},
-        )
-    )  # fmt: skip
+    draft.facts.append(_fact(event, event.memo, "", {"deleted": event.at.isoformat()}))
     message = memorycards.forgotten(event, own=own)
     if own:
         draft.whisper(event.author.identity, message, what="forgotten")
@@ -147,6 +143,34 @@ def reindex(draft: Draft, event: LayerMoved) -> None:
     draft.effects.append(Reindex(key=draft.key("reindex"), lane=draft.lane, layer=event.layer))
 
 
+def stands(event: LayerMoved, page: Page) -> graph.Node | None:
+    """Return the fact that a file of a layer holds now, None for another kind of file."""
+    memo = memory.read(page.path, page.text)
+    if memo is None:
+        return None
+    props = {"layer": event.layer, "path": page.path, "by": memo.by, "permalink": memo.source, "deleted": ""}
+    return _fact(event, memo.id, memo.text, props)
+
+
+def gone(event: LayerMoved, path: str) -> graph.Node | None:
+    """Return the fact whose file is no more, None for another kind of file."""
+    memo = memory.id_of(path)
+    return _fact(event, memo, "", {"deleted": event.at.isoformat()}) if memo else None
+
+
+def _fact(
+    event: LayerMoved | Remembered | Forgotten, memo: str, text: str, props: dict[str, str]
+) -> graph.Node:
+    return graph.Node(
+        key=graph.memory(event.layer, memo),
+        kind="memory",
+        audience=layers.audience(event.layer),
+        at=event.at,
+        text=text,
+        props=props,
+    )
+
+
 def _own(rest: str) -> tuple[bool, str]:
     words = rest.strip()
     found = OWN.match(words)
@@ -155,25 +179,15 @@ def _own(rest: str) -> tuple[bool, str]:
 
 def _note(draft: Draft, event: Remembered) -> None:
     key = graph.memory(event.layer, event.memo)
-    draft.facts.append(
-        graph.Node(
-            key=key,
-            kind="memory",
-            audience=layers.audience(event.layer),
-            at=event.at,
-            text=event.text,
-            props={
-                "handle": event.handle,
-                "layer": event.layer,
-                "path": event.path,
-                "by": event.author.name,
-                "permalink": event.permalink,
-                "deleted": "",
-            },
-        )
-    )
+    props = {
+        "handle": event.handle,
+        "layer": event.layer,
+        "path": event.path,
+        "permalink": event.permalink,
+        "deleted": "",
+    }
+    draft.facts.append(_fact(event, event.memo, event.text, props))
     draft.edge(key, "by", graph.person(event.author.identity))
-    draft.edge(key, "links", graph.page(event.layer, event.path))
     if event.source:
         draft.edge(key, "distilled_from", event.source)
     if event.origin != event.source:

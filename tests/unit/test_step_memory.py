@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core import commands, effects, events, graph, layers, memorycards
+from core import commands, effects, events, graph, layers, memory, memorycards
 from core.errors import BadInput
 from core.ids import MemberId
 from tests.unit.story import THREAD, Story, who, words
@@ -77,7 +77,6 @@ def test_a_fact_of_the_team_is_a_node_with_its_source_and_a_receipt_for_all() ->
     )
     assert edges(story, node.key) == {
         ("by", "person:local:home/maya"),
-        ("links", "page:notes/memory/staging-3f2a91c0b7d4.md"),
         ("distilled_from", f"message:{THREAD}#1"),
     }
     (said,) = story.of(effects.Say)
@@ -196,6 +195,27 @@ def test_files_that_came_in_otherwise_want_an_index() -> None:
     assert moved("memory/a-0123456789ab.md")
     assert moved("other.md", gone=("memory/a-0123456789ab.md",))
     assert not moved("memory/a-0123456789ab.md", "memory/README.md")
+
+
+def test_a_fact_that_was_pushed_past_the_bridge_is_a_fact_all_the_same() -> None:
+    story = Story()
+    path, text = "memory/a-0123456789ab.md", "---\nby: Ravi\n---\n\nDeploys are on Tuesdays\n"
+
+    def moved(tip: str, *pages: events.Page, gone: tuple[str, ...] = ()) -> list[graph.Fact]:
+        story.facts.clear()
+        story.tell(events.LayerMoved(lane=THREAD, at=story.at, layer=MINE, base="", tip=tip, pages=pages, gone=gone))  # fmt: skip
+        return list(story.facts)
+
+    (fact,) = moved("1", events.Page(path=path, text=text), events.Page(path=memory.TEAM_INDEX, text="- x"))
+    assert isinstance(fact, graph.Node)
+    assert (fact.key, fact.audience, fact.text) == (f"memory:{MINE}/0123456789ab", "member:maya", "Deploys are on Tuesdays")  # fmt: skip
+    assert fact.props["by"] == "Ravi"
+    (fact,) = moved("2", gone=(path,))
+    assert isinstance(fact, graph.Node)
+    assert (fact.kind, bool(fact.props["deleted"])) == ("memory", True)
+    (fact,) = moved("3", events.Page(path=path, text="no head"))
+    assert isinstance(fact, graph.Node)
+    assert fact.kind == "page"
 
 
 def test_tags_are_words_on_the_loop_and_edges_in_the_graph() -> None:
