@@ -58,17 +58,7 @@ def put(
         return planning.put(ask, notify=notify, driver=driver, expires_in=expires_in)
     exact = shown(ask.tool, ask.input)
     what = "run this" if ask.tool == "Bash" else f"use {wording.line(ask.tool, 40)}"
-    blocks: list[Block] = []
-    if len(exact) > SHOWN_WHOLE:
-        blocks.append(Code(text=exact[:SHOWN_WHOLE]))
-        blocks.append(
-            Text(
-                text=f"… {len(exact):,} characters in all, whole in the file; SHA-256 of what would run: `{ask.digest[:16]}`"
-            )
-        )
-        blocks.append(Attachment(name=f"ask-{ask.handle}.txt", content=exact))
-    else:
-        blocks.append(Code(text=exact))
+    blocks = _exact(ask, exact)
     blocks.append(
         Text(text=f"ask {ask.handle} · rule: {wording.line(ask.rule, 80)} · expires in {expires_in}")
     )
@@ -91,6 +81,18 @@ def put(
         blocks=tuple(blocks),
         notify=tuple(notify),
     )
+
+
+def _exact(ask: Ask, exact: str) -> list[Block]:
+    """Return what would run, whole: past a bound as a file."""
+    if len(exact) <= SHOWN_WHOLE:
+        return [Code(text=exact)]
+    told = f"… {len(exact):,} characters in all, whole in the file; SHA-256 of what would run: `{ask.digest[:16]}`"
+    return [
+        Code(text=exact[:SHOWN_WHOLE]),
+        Text(text=told),
+        Attachment(name=f"ask-{ask.handle}.txt", content=exact),
+    ]
 
 
 def settled(ask: Ask) -> Message:

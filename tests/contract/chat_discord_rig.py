@@ -189,7 +189,11 @@ class DiscordRig:
     async def user_presses(
         self, thread: ThreadKey, posted: str, label: str, *, who: str = "maya", text: str = ""
     ) -> None:
-        await self.far.hands.user_presses(self.people[who], self.message(thread, posted), label, text=text)
+        hands, person, message = self.far.hands, self.people[who], self.message(thread, posted)
+        if label in hands.offered(message):
+            await hands.user_selects(person, message, [label])
+        else:
+            await hands.user_presses(person, message, label, text=text)
 
     async def transcript(self, thread: ThreadKey, *, who: str = "maya") -> Sequence[Seen]:
         """Return the thread, and with it what the bridge told this person directly about it."""

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from adapters.chat.local import encoding
-from adapters.chat.slack import names, plugin
+from adapters.chat.slack import names, plugin, render
 from adapters.chat.slack.adapter import SlackChat
 from adapters.chat.slack.hometab import Home
 from core.errors import StorageFull
@@ -213,7 +213,11 @@ class SlackRig:
     async def user_presses(
         self, thread: ThreadKey, posted: str, label: str, *, who: str = "maya", text: str = ""
     ) -> None:
-        assert (await self.slack.user_presses(who, posted, label)).acked
+        try:
+            pressed = await self.slack.user_presses(who, posted, label)
+        except LookupError:
+            pressed = await self.slack.user_presses(who, posted, render.CHOOSE, choice=label)
+        assert pressed.acked
         if text:
             assert (await self.fills_in({"text": text}, who=who)).acked
 

@@ -163,7 +163,7 @@ async def test_commands_buttons_and_forms(far: FarDiscord, room: records.Channel
     told = await far.hands.user_presses(maya, card, "Deny", text="it is Friday")
     assert told.original is not None
     assert told.original.content == "because it is Friday"
-    await far.hands.user_selects(maya, card, ["2"])
+    await far.hands.user_selects(maya, card, ["two"])
     assert (card.content, card.components) == ("picked 2", [])
 
 

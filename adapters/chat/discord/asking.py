@@ -18,7 +18,7 @@ from adapters.chat.discord.errors import Refusal
 from adapters.chat.discord.hearing import Hearing
 from adapters.chat.discord.names import Place
 from adapters.chat.discord.opening import Opening
-from adapters.chat.discord.payload import snowflake, text
+from adapters.chat.discord.payload import snowflake, text, words_of
 from adapters.chat.discord.posts import Forms
 from adapters.chat.discord.recent import Tokens
 from adapters.chat.discord.render import Part
@@ -190,6 +190,8 @@ class Asking:
             await self._answer(asked).give(answering.MODAL, forms.ask(token, question, draft))
         elif custom.startswith(render.PRESS):
             await self._pressed(asked, token, "", emit)
+        elif custom.startswith(render.PICK) and (chosen := words_of(asked.data.get("values"))):
+            await self._pressed(asked, Token(chosen[0]), "", emit)
         else:
             async with self._answer(asked) as answer:
                 await answer.say("This button is not of this bridge. Nothing was done.")

@@ -52,3 +52,8 @@ def rows(raw: Json, name: str) -> tuple[Json, ...]:
     """Return a list's objects, none where there is no list."""
     value = raw.get(name)
     return tuple(row for row in value if isinstance(row, dict)) if isinstance(value, list) else ()
+
+
+def words_of(value: object) -> list[str]:
+    """Return the texts of a list, none when it is something else."""
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

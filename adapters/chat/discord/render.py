@@ -12,19 +12,36 @@ from typing import Any, Final
 
 from adapters.chat.discord import markdown, names
 from adapters.chat.discord.markdown import Segment
-from core.message import Attachment, Block, Buttons, Checklist, Code, Fields, Mark, Message, Style, Text
+from core.message import (
+    Attachment,
+    Block,
+    Button,
+    Buttons,
+    Checklist,
+    Code,
+    Fields,
+    Mark,
+    Message,
+    Style,
+    Text,
+)
 
 LIMIT = 1_960  # of Discord's 2,000: room for the note that the rest is a file
 MOST = 8  # messages that one message may become
 FILE_BYTES = 8_000_000
 PER_ROW, ROWS, LABEL = 5, 5, 80
+PER_MENU, CHOICE = 25, 100
 SUPPRESS_EMBEDS = 1 << 2
 REST = "continued.md"
 NOTE = f"… (goes on in the file {REST})"
 MARKS: Final[Mapping[Mark, str]] = {"done": "✓", "running": "…", "failed": "✗", "waiting": "○"}
 WORDS: Final[Mapping[Mark, str]] = {"failed": "failed", "waiting": "waiting"}
 STYLES: Final[Mapping[Style, int]] = {"primary": 1, "plain": 2, "danger": 4}
-PRESS, FORM = "b:", "f:"  # how a button's custom id begins: pressed at once, or after a form
+PRESS, FORM, PICK = (
+    "b:",
+    "f:",
+    "p:",
+)  # how a custom id begins: of a button, pressed at once or after a form; of a menu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,17 +242,30 @@ def _rows(message: Message) -> tuple[Mapping[str, Any], ...]:
     made: list[list[dict[str, Any]]] = []
     for block in message.blocks:
         if isinstance(block, Buttons):
-            buttons = [
-                {
-                    "type": 2,
-                    "style": STYLES[button.style],
-                    "label": _clip(_flat(button.label), LABEL) or "…",
-                    "custom_id": (FORM if button.wants_text else PRESS) + button.token,
-                }
-                for button in block.buttons
-            ]
+            answers = [button for button in block.buttons if not button.wants_text]
+            in_menu = answers if block.question and len(answers) > PER_ROW else []
+            made += [[_menu(in_menu[at : at + PER_MENU])] for at in range(0, len(in_menu), PER_MENU)]
+            buttons = [_button(button) for button in block.buttons if button not in in_menu]
             made += [buttons[at : at + PER_ROW] for at in range(0, len(buttons), PER_ROW)]
     return tuple({"type": 1, "components": row} for row in made[:ROWS])
+
+
+def _button(button: Button) -> dict[str, Any]:
+    return {
+        "type": 2,
+        "style": STYLES[button.style],
+        "label": _clip(_flat(button.label), LABEL) or "…",
+        "custom_id": (FORM if button.wants_text else PRESS) + button.token,
+    }
+
+
+def _menu(answers: Sequence[Button]) -> dict[str, Any]:
+    options = [
+        {"label": _clip(_flat(button.label), CHOICE) or "…", "value": str(button.token)} for button in answers
+    ]
+    return {
+        "type": 3, "custom_id": PICK + answers[0].token, "placeholder": "Choose an answer", "options": options,
+    }  # fmt: skip
 
 
 def _clip(text: str, limit: int) -> str:

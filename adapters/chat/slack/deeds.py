@@ -133,12 +133,13 @@ def presses(body: Json, team: str) -> list[Press]:
     return [
         _press(action, body, place, ts)
         for action in rows(body, "actions")
-        if text(action, "type") == "button"
+        if text(action, "type") in ("button", "static_select")
     ]
 
 
 def _press(action: Json, body: Json, place: Place, ts: str) -> Press:
-    token, _, draft = text(action, "value").partition("\n")
+    chosen = text(action, "selected_option", "value") or text(action, "value")
+    token, _, draft = chosen.partition("\n")
     kind, _, rest = text(action, "action_id").partition(":")
     first = text(action, "block_id").partition("~")[0]
     user = text(body, "user", "id")

@@ -21,7 +21,10 @@ MAX_BLOCKS = 45
 MAX_ELEMENTS = 25
 FALLBACK = 300
 MAX_VALUE = 2_000
-PRESS, FORM = "press", "form"  # how the action id of a button begins
+MOST_SHOWN = 5  # answers to a question that have a button each; more are in a menu
+MAX_OPTIONS = 100
+CHOOSE = "Choose an answer"
+PRESS, FORM, PICK = "press", "form", "pick"  # how the action id of a button or a menu begins
 MARKS: Final[dict[Mark, str]] = {"done": "✓", "running": "…", "failed": "✗", "waiting": "○"}
 SAID: Final[dict[Mark, str]] = {"failed": "failed", "waiting": "waiting"}
 
@@ -109,6 +112,10 @@ def _block(block: words.Block, *, files: bool) -> Iterator[_Piece]:
         case Fields():
             yield from _lines([_pair(label, value) for label, value in block.pairs])
         case Buttons():
+            answers = [button for button in block.buttons if not button.wants_text]
+            if block.question and len(answers) > MOST_SHOWN:
+                yield _menu(answers, [button for button in block.buttons if button.wants_text])
+                return
             for start in range(0, len(block.buttons), MAX_ELEMENTS):
                 yield _actions(block.buttons[start : start + MAX_ELEMENTS], start)
         case Attachment():
@@ -183,14 +190,39 @@ def _actions(buttons: Sequence[Button], start: int) -> _Piece:
     return _Piece(block={"type": "actions", "elements": elements}, size=0)
 
 
+def _menu(answers: Sequence[Button], others: Sequence[Button]) -> _Piece:
+    """Return answers as menus, as few as Slack allows, and the other buttons beside them."""
+    menus: list[Raw] = [
+        {
+            "type": "static_select",
+            "action_id": f"{PICK}:{start}",
+            "placeholder": _plain(CHOOSE),
+            "options": [
+                {"text": _plain(_label(button)), "value": str(button.token)}
+                for button in answers[start : start + MAX_OPTIONS]
+            ],
+        }
+        for start in range(0, len(answers), MAX_OPTIONS)
+    ]
+    elements = [*menus, *(_button(button, place) for place, button in enumerate(others))]
+    return _Piece(block={"type": "actions", "elements": elements[:MAX_ELEMENTS]}, size=0)
+
+
+def _label(button: Button) -> str:
+    return " ".join(mrkdwn.clean(button.label).split())[:75] or "…"
+
+
+def _plain(words: str) -> Raw:
+    return {"type": "plain_text", "text": words, "emoji": False}
+
+
 def _button(button: Button, place: int) -> Raw:
-    label = " ".join(mrkdwn.clean(button.label).split())[:75] or "…"
     question = " ".join(mrkdwn.clean(button.wants_text).split())[:200]
     # A draft goes along where it fits: the form must open with it after a restart, too. It is text a person sees, no authority.
     value = f"{button.token}\n{button.draft}" if button.draft else str(button.token)
     raw: Raw = {
         "type": "button",
-        "text": {"type": "plain_text", "text": label, "emoji": False},
+        "text": _plain(_label(button)),
         "action_id": f"{FORM}:{place}:{question}" if question else f"{PRESS}:{place}",
         "value": value if len(value) <= MAX_VALUE else str(button.token),
     }

@@ -164,12 +164,18 @@ class Hands:
         answered = await self.press(who, message, label).answered()
         return await self.user_fills(answered, text) if answered.kind == 9 else answered
 
-    async def user_selects(self, who: User, message: Message, values: Sequence[str]) -> Interaction:
-        """Choose from the message's menu."""
-        menu = next(part for row in message.components for part in row["components"] if part["type"] == 3)
-        offered = {option["value"] for option in menu["options"]}
-        assert set(values) <= offered
-        data = {"custom_id": menu["custom_id"], "component_type": 3, "values": list(values), "id": 1}
+    def offered(self, message: Message) -> list[str]:
+        """Return what the message's menus offer, as the message was when people first saw it."""
+        return [option["label"] for menu in _menus(message) for option in menu["options"]]
+
+    async def user_selects(self, who: User, message: Message, labels: Sequence[str]) -> Interaction:
+        """Choose from the menu of the message that offers this, as the message was when people first saw it."""
+        menu = next(
+            menu for menu in _menus(message) if set(labels) <= {option["label"] for option in menu["options"]}
+        )
+        assert menu.get("min_values", 1) <= len(labels) <= menu.get("max_values", 1)
+        values = [option["value"] for option in menu["options"] if option["label"] in labels]
+        data = {"custom_id": menu["custom_id"], "component_type": 3, "values": values, "id": 1}
         return await self._desk.ask(COMPONENT, who, message.channel, data, message).answered()
 
     async def user_fills(self, opened: Interaction, *texts: str) -> Interaction:
@@ -220,3 +226,8 @@ class Hands:
     def pinged(self, message: Message) -> list[str]:
         """Return the names of who was notified by a message."""
         return [self._world.users[key].name for key in message.pings]
+
+
+def _menus(message: Message) -> list[dict[str, Any]]:
+    rows = [*message.components, *message.first_components]
+    return [part for row in rows for part in row["components"] if part["type"] == 3]
