@@ -41,6 +41,7 @@ class Option:
     completes: Completes = ""
     before: str = ""  # stands before its value, e.g. "because "
     flag: str = ""
+    given_when: bool = False  # of a boolean: the value that the flag stands for
 
 
 START = (
@@ -50,12 +51,17 @@ START = (
     Option(name="model", about="the model to use", flag="--model"),
     Option(name="budget", about="dollars it may spend at most", type=NUMBER, flag="--budget"),
     Option(name="context", about="whether the thread goes along as context (it does)", type=BOOLEAN, flag="--no-context"),
+    Option(name="plan", about="whether it plans first, and does nothing before the plan is approved", type=BOOLEAN, flag="--plan", given_when=True),
 )  # fmt: skip
 KNOWN: Mapping[str, tuple[Option, ...]] = {
     "start": START,
     "deny": (
         Option(name="ask", about="the ask's three letters and digits", required=True),
         Option(name="because", about="why not; the agent is told", before="because "),
+    ),
+    "answer": (
+        Option(name="ask", about="the ask's three letters and digits", required=True),
+        Option(name="words", about="your answer, in words or as numbers such as 1,3", required=True),
     ),
     "people": (
         Option(name="do", about="let somebody in, or take them out", choices=("add", "remove")),
@@ -194,7 +200,7 @@ def start(given: Mapping[str, object], me: Me) -> Spoken:
 
 def _flag(option: Option, value: object) -> str:
     if option.type == BOOLEAN:
-        return "" if value else option.flag
+        return option.flag if bool(value) is option.given_when else ""
     spelled = f"{value:g}" if isinstance(value, float | int) else str(value).strip()
     if not spelled:
         return ""
