@@ -127,6 +127,8 @@ class Draft(Sheet):
 
     def react(self, message: str, emoji: str = "👀") -> None:
         """Show that a message was heard."""
+        # What was said in a thread that follows this one is known here by both: the thread and its number there.
+        message = message.removeprefix(f"{self.heard_in}#")
         self.effects.append(
             React(
                 key=self.key("react", emoji, message),

@@ -195,6 +195,18 @@ def test_an_answer_to_one_person_goes_to_the_thread_they_spoke_in() -> None:
     assert whisper.lane == SLACK
 
 
+def test_what_was_said_in_a_following_thread_gets_its_sign_there() -> None:
+    story = following()
+    story.tell(
+        events.Posted(
+            lane=THREAD, at=story.at, message=f"{SLACK}#8", via=SLACK, text="and tell me the time",
+            author=events.Author(identity=IdentityKey("slack:T1/U1"), name="Maya"),
+        )
+    )  # fmt: skip
+    [sign] = story.of(effects.React)
+    assert (sign.lane, sign.message) == (SLACK, "8")
+
+
 def test_a_thread_stops_following() -> None:
     story = following()
     story.tell(
