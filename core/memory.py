@@ -143,10 +143,8 @@ def matching(words: str, among: Sequence[Memo]) -> tuple[Memo, ...]:
     if named:
         return tuple(memo for memo in among if memo.id.startswith(named.group(1).lower()))
     exact = tuple(memo for memo in among if memo.id == identify(words))
-    wanted = wording.clean(words).casefold().split()
-    return exact or tuple(
-        memo for memo in among if wanted and all(word in memo.text.casefold() for word in wanted)
-    )
+    wanted = _words(words)
+    return exact or tuple(memo for memo in among if wanted and _begun(wanted, _words(memo.text)))
 
 
 def secret(text: str) -> str:
@@ -172,6 +170,15 @@ def index(layer: str, texts: Mapping[str, str]) -> dict[str, str]:
         after = "\n".join([TITLE, "", PREFACE, *(["", *lines] if lines else [])])
     after += "\n" if after else ""
     return {} if after == before or (before is None and not lines) else {path: after}
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", wording.clean(text).casefold())
+
+
+def _begun(wanted: Sequence[str], there: Sequence[str]) -> bool:
+    """Whether each of some words begins one of the others."""
+    return all(any(word.startswith(begin) for word in there) for begin in wanted)
 
 
 def _entry(memo: Memo, among: Sequence[Memo]) -> str:
