@@ -1,0 +1,110 @@
+"""Distilling with the real CLI: from a discussion to claims with sources, and back when a source changes. Owns: the story's script."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+
+from core import graph
+from tests.scenarios.house import House, house, until
+
+SCRIPT = r"""
+[[rule]] # a distill loop: one claim that has a source, one that has none
+when.after = 0
+when.system = 'You condense what people said'
+when.user = 'address="([^"]+)"[^>]*>[^<]*injected'
+when.unless.user = '<reopen'
+say = "I write it down."
+tools = [{ name = "Write", input = { file_path = "/loop/context/knowledge/clock.md", content = "# The clock\n\n- Tokens are compared with an injected clock.[^1]\n- Everybody likes it.\n\n[^1]: {1}\n" } }]
+
+[[rule]] # the source changed: the claim is sharpened
+when.after = 0
+when.system = 'You condense what people said'
+when.user = '<reopen'
+say = "I look at the page."
+tools = [{ name = "Read", input = { file_path = "/loop/context/knowledge/clock.md" } }]
+
+[[rule]]
+when.after = 1
+when.system = 'You condense what people said'
+when.user = '(?s)<message address="([^"]+)"[^>]*>[^<]*frozen.*<reopen'
+say = "I mend it."
+tools = [{ name = "Write", input = { file_path = "/loop/context/knowledge/clock.md", content = "# The clock\n\n- Tokens are compared with a frozen clock.[^1]\n\n[^1]: {1}\n" } }]
+
+[[rule]]
+when.after = 2
+when.system = 'You condense what people said'
+when.user = '<reopen'
+tools = [{ name = "mcp__loop__promote", input = { layer = "knowledge", summary = "how tokens meet the clock" } }]
+
+[[rule]]
+when.after = 1
+when.system = 'You condense what people said'
+tools = [{ name = "mcp__loop__promote", input = { layer = "knowledge", summary = "how tokens meet the clock" } }]
+
+[[rule]]
+when.results = '(?s)(Proposal .*)'
+say = "One page. {1}"
+
+[[rule]]
+when.system = 'You condense what people said'
+say = "Nothing yet: it was all small talk."
+
+[[rule]]
+say = "I am here."
+"""
+
+
+def page(made: House) -> str:
+    """Return the page as knowledge holds it now, empty while it does not."""
+    where = f"--git-dir={made.home}/context/knowledge.git"
+    done = subprocess.run(
+        ["git", where, "show", "main:clock.md"], capture_output=True, text=True, check=False
+    )
+    return done.stdout
+
+
+async def test_a_discussion_becomes_claims_that_are_reopened_when_a_source_changes() -> None:
+    async with house(SCRIPT) as made, made.bridge() as bridge, made.person() as maya:
+        talk = await maya.opens("the login test fails again")
+        said = await talk.says("it works with an injected clock, never with the wall")
+        await talk.says("/loop distill thread")
+        card = await talk.sees("proposal")
+        shown = talk.text(card)
+        assert "Unproven" in shown
+        assert "Everybody likes it." in shown
+        assert page(made) == ""
+        await talk.presses(card, "Merge")
+        await until(lambda: "injected clock" in page(made))
+        source = graph.message(f"local:home/general/{talk.root}#{said}")  # type: ignore[arg-type]
+
+        async def claims() -> list[graph.Node]:
+            await bridge.dispatcher.idle()
+            return [node for node in await bridge.store.distilled([source]) if not node.props.get("deleted")]
+
+        async def seen(holds: Callable[[list[graph.Node]], bool]) -> list[graph.Node]:
+            async with asyncio.timeout(20):
+                while not holds(found := await claims()):  # noqa: ASYNC110 - a row tells no one
+                    await asyncio.sleep(0.02)
+            return found
+
+        (claim,) = await seen(bool)
+        assert claim.text == "Tokens are compared with an injected clock."
+        assert not claim.props.get("flagged")
+
+        await maya.client.edit(said, "it works with a frozen clock, never with the wall")
+        (flagged,) = await seen(lambda found: bool(found[0].props.get("flagged")))
+        assert (flagged.key, flagged.props["how"]) == (claim.key, "edited")
+
+        before = await talk.says("/loop distill thread")
+        again = await talk.sees("proposal", after=before)
+        assert "Unproven" not in talk.text(again)
+        await talk.presses(again, "Merge")
+        await until(lambda: "frozen clock" in page(made))
+        await seen(
+            lambda found: [node.text for node in found] == ["Tokens are compared with a frozen clock."]
+        )
+
+        last = await talk.says("/loop distill")
+        await talk.sees("Nothing new was said here", after=last)
