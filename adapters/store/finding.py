@@ -14,11 +14,12 @@ from adapters.store.hand import Hand
 from core import decided, graph, ids
 from core.audience import Sight
 
-PER_TERM = 200  # newest matches looked at for each word
+PER_TERM = 2_000  # newest matches looked at for each word
 MOST_TERMS = 16
 LENGTH = 600  # characters of a usual text: longer ones hold words by chance
 FLATTENING = 1.2
-NEWEST_ID = "SELECT coalesce(max(id), 0) FROM node"
+# What was said in the thread itself is looked through whatever is newer elsewhere.
+HERE = "SELECT id, text FROM node WHERE audience = :thread AND kind = 'message' AND text <> '' ORDER BY at DESC, id DESC LIMIT :limit"
 LINKED = (
     f"SELECT {walks.FIELDS} FROM node WHERE json_extract(props, '$.permalink') = :link"  # noqa: S608 - a constant
     " AND json_extract(props, '$.permalink') > '' ORDER BY id LIMIT 1"
@@ -51,35 +52,42 @@ def by_words(words: str, sight: Sight, kinds: Sequence[str], limit: int, hand: H
     wanted = search.terms(words)[:MOST_TERMS]
     if not wanted:
         return ()
-    total: int = hand.value(NEWEST_ID)
-    asked = {term: search.within(term, sight, kinds) for term in wanted}
-    asked[wanted[-1]] = asked[wanted[-1]].replace(f'"{wanted[-1]}"', f'"{wanted[-1]}"*', 1)
-    rows = {term: _newest(query, hand) for term, query in asked.items()}
-    often = {term: _often(found, total) for term, found in rows.items() if found}
-    weights = {term: math.log(1 + max(often.values()) / share) for term, share in often.items()}
+    met: dict[str, set[int]] = {}
+    often: dict[str, float] = {}
+    many = not search.among_kept(kinds)
+    here = (
+        list(hand.rows(HERE, thread=sight.thread, limit=PER_TERM))
+        if many and "message" in (kinds or ("message",))
+        else []
+    )
+    for term in wanted:
+        kept = _newest(search.MET_KEPT, term, sight, kinds, hand)
+        met[term] = {*kept, *(row["id"] for row in here if term in row["text"].lower())}
+        if many:
+            met[term].update(_newest(search.MET, term, sight, kinds, hand))
+        often[term] = max(1, len(met[term]))
+    weights = {term: math.log(1 + max(often.values()) / often[term]) for term in wanted if met[term]}
     scores: dict[int, float] = {}
     for term, weight in weights.items():
-        for row in rows[term]:
+        for row in met[term]:
             scores[row] = scores.get(row, 0.0) + weight
-    if len(weights) == len(wanted) > 1:
-        # What holds every word is found even where each of the words is in many newer ones.
-        for row in _newest(" AND ".join(f"({query})" for query in asked.values()), hand):
-            scores[row] = sum(weights.values())
     best = sorted(scores, key=lambda row: (-scores[row], -row))[: limit * 3]
     found = [walks.node(hand.only(walks.NODE_BY_ID, id=row)) for row in best]
     found.sort(key=lambda node: (-_score(node.text, weights), -node.at.timestamp(), node.key))
     return found[:limit]
 
 
-def _newest(query: str, hand: Hand) -> list[int]:
-    return list(hand.column(search.NEWEST, words=query, limit=PER_TERM))
-
-
-def _often(rows: Sequence[int], total: int) -> float:
-    """Return how many rows hold a word, told from how close together its newest ones are."""
-    if len(rows) < PER_TERM:
-        return len(rows)
-    return max(len(rows), len(rows) * total / (total - rows[-1] + 1))
+def _newest(statement: str, term: str, sight: Sight, kinds: Sequence[str], hand: Hand) -> list[int]:
+    return list(
+        hand.column(
+            statement,
+            words=f'"{term}"',
+            most=PER_TERM,
+            kinds=json.dumps(list(kinds)),
+            exact=json.dumps(sight.exact),
+            channel=sight.channel,
+        )
+    )
 
 
 def _score(text: str, weights: Mapping[str, float]) -> float:

@@ -1,37 +1,51 @@
-"""Full text over the graph's nodes. Owns: the FTS5 index (kept by triggers) and its queries. Imports: core.audience. Effects: none.
+"""Full text over the graph's nodes. Owns: two FTS5 indexes (kept by triggers) and their queries. Imports: nothing. Effects: none.
 
-Beside its words a row holds what it is (`k…`), whose audience it has (`a…`) and of which channel (`c…`), each as one word. So a
-question for the pages of the bridge meets the few rows that are any, however many messages hold the same words.
+One index holds everything. Another holds the few things among the many that a team keeps on purpose (pages, claims, decisions, loops):
+they are found however many messages hold the same words.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 
-from core.audience import Sight
-
-SEPARATOR = "/"  # what stands before it in an audience is the channel
-WHO = (
-    "'k' || CASE WHEN {0}key LIKE 'decision:mark/%' THEN 'mark' ELSE replace({0}kind, '_', '') END || ' a' || hex({0}audience)"
-    f" || ' c' || hex(rtrim({{0}}audience, replace({{0}}audience, '{SEPARATOR}', '')))"
-)
-VIEW = f"CREATE VIEW node_told AS SELECT id, text, {WHO.format('')} AS who FROM node WHERE text <> ''"  # noqa: S608 - constants
-INDEX = "CREATE VIRTUAL TABLE node_text USING fts5(text, who, content='node_told', content_rowid='id', columnsize=0)"
+KEPT = frozenset({"page", "memory", "note", "claim", "focus", "loop", "mark"})
+MARK = "mark"  # the kind a decision that people marked is found as
+_KEPT = "({0}kind IN ('page', 'memory', 'note', 'claim', 'focus', 'loop') OR {0}key LIKE 'decision:mark/%')"
+INDEX = "CREATE VIRTUAL TABLE node_text USING fts5(text, content='node', content_rowid='id')"
 ON_INSERT = (
-    "CREATE TRIGGER node_text_insert AFTER INSERT ON node WHEN new.text <> '' BEGIN"  # noqa: S608 - constants
-    f" INSERT INTO node_text(rowid, text, who) VALUES (new.id, new.text, {WHO.format('new.')}); END"
+    "CREATE TRIGGER node_text_insert AFTER INSERT ON node WHEN new.text <> '' BEGIN"
+    " INSERT INTO node_text(rowid, text) VALUES (new.id, new.text); END"
 )
 ON_UPDATE = (
     "CREATE TRIGGER node_text_update AFTER UPDATE OF text ON node WHEN old.text <> new.text BEGIN"
-    f" INSERT INTO node_text(node_text, rowid, text, who) SELECT 'delete', old.id, old.text, {WHO.format('old.')} WHERE old.text <> '';"
-    f" INSERT INTO node_text(rowid, text, who) SELECT new.id, new.text, {WHO.format('new.')} WHERE new.text <> ''; END"
+    " INSERT INTO node_text(node_text, rowid, text) SELECT 'delete', old.id, old.text WHERE old.text <> '';"
+    " INSERT INTO node_text(rowid, text) SELECT new.id, new.text WHERE new.text <> ''; END"
+)
+VIEW = f"CREATE VIEW node_kept AS SELECT id, text FROM node WHERE text <> '' AND {_KEPT.format('')}"  # noqa: S608 - constants
+KEPT_INDEX = "CREATE VIRTUAL TABLE kept_text USING fts5(text, content='node_kept', content_rowid='id')"
+KEPT_INSERT = (
+    f"CREATE TRIGGER kept_text_insert AFTER INSERT ON node WHEN new.text <> '' AND {_KEPT.format('new.')} BEGIN"  # noqa: S608 - constants
+    " INSERT INTO kept_text(rowid, text) VALUES (new.id, new.text); END"
+)
+KEPT_UPDATE = (
+    f"CREATE TRIGGER kept_text_update AFTER UPDATE OF text ON node WHEN old.text <> new.text AND {_KEPT.format('new.')} BEGIN"
+    " INSERT INTO kept_text(kept_text, rowid, text) SELECT 'delete', old.id, old.text WHERE old.text <> '';"
+    " INSERT INTO kept_text(rowid, text) SELECT new.id, new.text WHERE new.text <> ''; END"
 )
 LINKED = "CREATE INDEX node_link ON node (json_extract(props, '$.permalink')) WHERE json_extract(props, '$.permalink') > ''"
-DDL = (VIEW, INDEX, ON_INSERT, ON_UPDATE, LINKED)
-# Newest first: what is ranked is never more than a few hundred rows, whatever matches.
-NEWEST = "SELECT rowid FROM node_text WHERE node_text MATCH :words ORDER BY rowid DESC LIMIT :limit"
-MARK = "mark"  # the kind a decision that people marked is found as
+DDL = (INDEX, ON_INSERT, ON_UPDATE, VIEW, KEPT_INDEX, KEPT_INSERT, KEPT_UPDATE, LINKED)
+# Newest first, and no further than `most`: what is ranked is never more than a few thousand rows, whatever matches. Two words at once are
+# never asked for: their common rows would have to be looked for in all of them.
+_MET = (
+    "SELECT node.id FROM (SELECT rowid AS met FROM {0} WHERE {0} MATCH :words ORDER BY rowid DESC LIMIT :most)"
+    " CROSS JOIN node ON node.id = met WHERE (:kinds = '[]' OR"
+    " CASE WHEN node.key LIKE 'decision:mark/%' THEN 'mark' ELSE node.kind END IN (SELECT value FROM json_each(:kinds)))"
+    " AND (node.audience IN (SELECT value FROM json_each(:exact))"
+    " OR (:channel <> '' AND substr(node.audience, 1, length(:channel)) = :channel))"
+)
+MET = _MET.format("node_text")
+MET_KEPT = _MET.format("kept_text")
 
 
 def terms(words: str) -> list[str]:
@@ -39,20 +53,6 @@ def terms(words: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r"[^\W_]+", words.lower())))
 
 
-def query(words: str) -> str:
-    """Return what FTS5 is asked for a person's words: all of them, each taken literally, the last one as a prefix."""
-    found = re.findall(r"[^\W_]+", words)
-    return " ".join(f'"{word}"' for word in found) + "*" if found else ""
-
-
-def within(term: str, sight: Sight, kinds: Sequence[str]) -> str:
-    """Return what FTS5 is asked for one word in what a reader sees, of some kinds (none: of all)."""
-    seen = [f"a{audience.encode().hex()}" for audience in sight.exact]
-    seen += [f"c{sight.channel.encode().hex()}"] if sight.channel else []
-    parts = [f'text : "{term}"', f"who : ({_any(seen)})"]
-    parts += [f"who : ({_any([f'k{kind}' for kind in kinds])})"] if kinds else []
-    return " AND ".join(parts)
-
-
-def _any(words: Sequence[str]) -> str:
-    return " OR ".join(f'"{word}"' for word in words)
+def among_kept(kinds: Collection[str]) -> bool:
+    """Whether everything of these kinds (none: of all) stands in the small index."""
+    return bool(kinds) and KEPT.issuperset(kinds)

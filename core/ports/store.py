@@ -129,7 +129,7 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
     ) -> Sequence[Node]:
         """Return nodes that `sight` sees and that hold the words, the best first: newest matches, rare words before common ones.
 
-        `kinds` are those of nodes, or "mark" for decisions that people marked. The last word may be the beginning of one.
+        `kinds` are those of nodes, or "mark" for decisions that people marked.
         """
 
     async def linked(self, links: Sequence[str]) -> Mapping[str, Node]:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from bridge import logs
-from tests.bench import idle, report, sessions, slack_fifty, slack_line, slack_thread, stores
+from tests.bench import capsules, idle, report, sessions, slack_fifty, slack_line, slack_thread, stores
 from tests.bench.report import Line
 
 BENCHES: Mapping[str, Callable[[Path], Awaitable[Sequence[Line]]]] = {
@@ -24,6 +24,7 @@ BENCHES: Mapping[str, Callable[[Path], Awaitable[Sequence[Line]]]] = {
     "d": sessions.many,
     "e": stores.throughput,
     "f": idle.idle,
+    "capsule": capsules.capsule,
     "slack-ack": slack_line.ack,
     "slack-sign": slack_line.sign,
     "slack-thread": slack_thread.thread,
