@@ -98,7 +98,7 @@ def pressed(draft: Draft, event: Pressed, member: Member | None) -> bool:
     choice = next((one for one in ("allow", "refuse") if _token(draft, one) == event.token), None)
     if choice is None:
         return False
-    if member is None or event.author.bot or not people.may(member, "decide", driver=draft.driver()):
+    if member is None or event.author.bot or not people.may(member, "drive"):
         draft.tell(event.author.identity, "That is for members who read along here to say. It still waits.")
         return True
     draft.now(condenses=replace(loop.condenses, asked=False))
