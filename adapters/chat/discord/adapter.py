@@ -14,10 +14,11 @@ from typing import Any, Self
 from adapters.chat.discord import names, probe, slash
 from adapters.chat.discord.asking import Asking, Completions
 from adapters.chat.discord.client import Api
+from adapters.chat.discord.drafts import Forms
 from adapters.chat.discord.hearing import Hearing
 from adapters.chat.discord.names import Me
 from adapters.chat.discord.opening import Opening
-from adapters.chat.discord.posts import Forms, Posts
+from adapters.chat.discord.posts import Posts
 from adapters.chat.discord.reading import Reading
 from adapters.chat.discord.recent import Recall, Remember, Tokens
 from adapters.chat.discord.rooms import Rooms
@@ -100,17 +101,15 @@ class DiscordChat:
         if not api.reads_content:
             log.warning("chat.discord.no_message_content")
         seen, posts = Seen(self._remember, self._recall), Posts(self._remember, self._recall)
+        forms = Forms(self._remember, self._recall, lambda: self._clock.now().timestamp())
         await seen.load(names.id_at(self._clock.now()))
         await posts.load()
+        await forms.load()
         await self._register(api, me.application)
-        self._made = self._wired(api, me, seen, posts)
+        self._made = self._wired(api, me, seen, posts, forms)
 
-    def _wired(self, api: Api, me: Me, seen: Seen, posts: Posts) -> _Parts:
-        forms, tokens, rooms = (
-            Forms(self._remember, self._recall),
-            Tokens(self._clock.monotonic),
-            Rooms(api, me),
-        )
+    def _wired(self, api: Api, me: Me, seen: Seen, posts: Posts, forms: Forms) -> _Parts:
+        tokens, rooms = Tokens(self._clock.monotonic), Rooms(api, me)
         opening = Opening(api=api, rooms=rooms, seen=seen)
         sending = Sending(api, me, posts)
         whispering = Whispering(

@@ -14,12 +14,12 @@ from typing import Any
 from adapters.chat.discord import answering, forms, markdown, names, permissions, posts, render, slash, wire
 from adapters.chat.discord.answering import Answer
 from adapters.chat.discord.client import Api
+from adapters.chat.discord.drafts import Forms
 from adapters.chat.discord.errors import Refusal
 from adapters.chat.discord.hearing import Hearing
 from adapters.chat.discord.names import Place
 from adapters.chat.discord.opening import Opening
 from adapters.chat.discord.payload import snowflake, text, words_of
-from adapters.chat.discord.posts import Forms
 from adapters.chat.discord.recent import Tokens
 from adapters.chat.discord.render import Part
 from adapters.chat.discord.sending import MESSAGES
@@ -216,7 +216,9 @@ class Asking:
         custom = text(asked.data, "custom_id")
         answers = forms.answers(asked.data)
         if custom.startswith(forms.ANSWER):
-            await self._pressed(asked, Token(custom[len(forms.ANSWER) :]), answers.get("words", ""), emit)
+            token = Token(custom[len(forms.ANSWER) :])
+            await self._pressed(asked, token, answers.get("words", ""), emit)
+            await self.forms.used(token)
             return
         async with self._answer(asked) as answer:
             target = forms.target(custom)

@@ -1,4 +1,4 @@
-"""What was posted under which key. Owns: Posts, Forms. Imports: json, core.ids. Effects: remembers through what it is given.
+"""What was posted under which key. Owns: Posts, nonce. Imports: json, core.ids. Effects: remembers through what it is given.
 
 Discord itself lets no message with the same nonce by twice, for a few minutes. What is begun is written down before it is sent, so that
 after a longer absence the thread is read before anything is sent again.
@@ -12,14 +12,12 @@ import logging
 from dataclasses import dataclass
 
 from adapters.chat.discord.recent import Recall, Recent, Remember
-from core.ids import Token, derived
-from core.message import Button, Buttons, Message
+from core.ids import derived
 
 log = logging.getLogger(__name__)
 KEPT = 400
 KEY = "discord:posts"
 NONCE = 25  # characters Discord takes
-LONGEST_DRAFT = 4_000  # characters a form's field takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,44 +72,3 @@ def _name(key: str) -> str:
 def nonce(key: str, part: int) -> str:
     """Return what Discord tells a repeated message by."""
     return derived("discord", key, str(part))[:NONCE]
-
-
-class Forms:
-    """What a button's form asks, and what it holds at first: a button has no room for it."""
-
-    def __init__(self, remember: Remember | None, recall: Recall | None) -> None:
-        self._remember = remember
-        self._recall = recall
-        self._known: Recent[Token, tuple[str, str]] = Recent(2_000)
-
-    async def note(self, message: Message) -> None:
-        """Remember the forms of a message's buttons."""
-        for button in _wanting(message):
-            draft = button.draft if len(button.draft) <= LONGEST_DRAFT else ""
-            known = (button.wants_text, draft)
-            if self._known.get(button.token) != known:
-                self._known[button.token] = known
-                if self._remember is not None:
-                    await self._remember(f"discord:form:{button.token}", json.dumps(known))
-
-    async def get(self, token: Token) -> tuple[str, str]:
-        """Return (question, draft); a plain question when nothing is known any more."""
-        known = self._known.get(token)
-        if known is None and self._recall is not None:
-            kept = await self._recall(f"discord:form:{token}")
-            try:
-                question, draft = json.loads(kept or "null")
-                known = (str(question), str(draft))
-            except (ValueError, TypeError):
-                known = None
-        return known or ("In your words", "")
-
-
-def _wanting(message: Message) -> list[Button]:
-    return [
-        button
-        for block in message.blocks
-        if isinstance(block, Buttons)
-        for button in block.buttons
-        if button.wants_text
-    ]

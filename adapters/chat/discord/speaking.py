@@ -7,10 +7,11 @@ from typing import Any
 
 from adapters.chat.discord import errors, names, permissions, render
 from adapters.chat.discord.client import Api
+from adapters.chat.discord.drafts import Forms
 from adapters.chat.discord.errors import Refusal
 from adapters.chat.discord.names import Place
 from adapters.chat.discord.opening import Opening
-from adapters.chat.discord.posts import Forms, Posts
+from adapters.chat.discord.posts import Posts
 from adapters.chat.discord.recent import Recent
 from adapters.chat.discord.render import Part
 from adapters.chat.discord.rooms import Rooms
