@@ -134,7 +134,7 @@ def test_what_few_could_read_waits_for_a_word(days: Days) -> None:
     assert not days.of(effects.Prepare)
     days.press("Allow")
     assert days.of(effects.Prepare)
-    assert "by Ravi" in days.told()
+    assert "may be condensed for `knowledge`: Ravi" in days.told()
     decisions = [fact for fact in days.facts if isinstance(fact, graph.Node) and fact.kind == "decision"]
     assert "allowed by Ravi" in decisions[0].text
 

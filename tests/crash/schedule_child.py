@@ -1,0 +1,41 @@
+"""A child of the scheduler's crash test: ticks what is due and is killed at a step. Owns: nothing. Effects: a database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from adapters.schedule.ticking import Ticking
+from adapters.store.store import SqlStore
+from core import events
+from core.ports import Timetable
+from core.testing.fakes import FakeClock
+from core.testing.schedule_contract import table
+
+
+async def main(database: Path, hours: float, stop: str) -> None:
+    """Look once, as of so many hours after the beginning; `stop` names the step at which the process ends itself by SIGKILL."""
+    clock = FakeClock()
+    clock.advance(hours * 3600)
+    async with SqlStore(f"sqlite:///{database}", clock=clock) as store:
+
+        async def emit(event: events.Event) -> None:
+            if stop == "before the tick":
+                os.kill(os.getpid(), signal.SIGKILL)
+            await store.arrive([event])
+            if stop == "before the note":
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        async def tables() -> tuple[Timetable, ...]:
+            return (table("hourly"),)
+
+        await Ticking(timetables=tables, marks=store, emit=emit, clock=clock).look()
+        if stop == "after the note":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3]))
