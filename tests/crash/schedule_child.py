@@ -17,9 +17,8 @@ from core.testing.schedule_contract import table
 
 
 async def main(database: Path, hours: float, stop: str) -> None:
-    """Look once, as of so many hours after the beginning; `stop` names the step at which the process ends itself by SIGKILL."""
+    """Look, and again so many hours later; `stop` names the step at which the process ends itself by SIGKILL."""
     clock = FakeClock()
-    clock.advance(hours * 3600)
     async with SqlStore(f"sqlite:///{database}", clock=clock) as store:
 
         async def emit(event: events.Event) -> None:
@@ -32,7 +31,10 @@ async def main(database: Path, hours: float, stop: str) -> None:
         async def tables() -> tuple[Timetable, ...]:
             return (table("hourly"),)
 
-        await Ticking(timetables=tables, marks=store, emit=emit, clock=clock).look()
+        ticking = Ticking(timetables=tables, marks=store, emit=emit, clock=clock)
+        await ticking.look()
+        clock.advance(hours * 3600)
+        await ticking.look()
         if stop == "after the note":
             os.kill(os.getpid(), signal.SIGKILL)
 

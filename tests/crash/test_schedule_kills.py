@@ -6,19 +6,23 @@ import asyncio
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from adapters.schedule.ticking import Ticking
 from adapters.store.store import SqlStore
 from core import events
+from core.ports import Timetable
 from core.testing.fakes import FakeClock
+from core.testing.schedule_contract import table
 
 ROOT = Path(__file__).parents[2]
 
 
-def look(database: Path, hours: float, stop: str = "") -> int:
-    """Let a process look once; return how it ended."""
+def killed(database: Path, hours: float, stop: str) -> int:
+    """Let a process look twice, so many hours apart; return how it ended."""
     words = [sys.executable, "-m", "tests.crash.schedule_child", str(database), str(hours), stop]
     return subprocess.run(words, cwd=ROOT, check=False, timeout=60).returncode
 
@@ -26,11 +30,20 @@ def look(database: Path, hours: float, stop: str = "") -> int:
 @pytest.mark.parametrize("stop", ["before the tick", "before the note", "after the note"])
 async def test_what_was_due_runs_once(home: Path, stop: str) -> None:
     database = home / "bridge.db"
-    assert await asyncio.to_thread(look, database, 0) == 0
-    assert await asyncio.to_thread(look, database, 3.5, stop) == -signal.SIGKILL
-    assert await asyncio.to_thread(look, database, 3.6) == 0
-    async with SqlStore(f"sqlite:///{database}", clock=FakeClock()) as store:
+    assert await asyncio.to_thread(killed, database, 3.5, stop) == -signal.SIGKILL
+    clock = FakeClock()
+    begun = clock.now()
+    clock.advance(3.6 * 3600)
+
+    async def tables() -> tuple[Timetable, ...]:
+        return (table("hourly"),)
+
+    async with SqlStore(f"sqlite:///{database}", clock=clock) as store:
+
+        async def emit(event: events.Event) -> None:
+            await store.arrive([event])
+
+        await Ticking(timetables=tables, marks=store, emit=emit, clock=clock).look()
         ticks = [arrival.event for arrival in await store.waiting()]
+    assert [tick.due - begun for tick in ticks if isinstance(tick, events.Ticked)] == [timedelta(hours=3)]
     assert len(ticks) == 1
-    assert isinstance(ticks[0], events.Ticked)
-    assert (ticks[0].due - FakeClock().now()).total_seconds() == 3 * 3600
