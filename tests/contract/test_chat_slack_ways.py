@@ -263,3 +263,12 @@ async def test_a_form_that_cannot_be_opened_is_said(rig: SlackRig) -> None:
     await until(lambda: len(rig.slack.transcript("general", sent.message, who="ravi")) == 3)
     assert "Press it once more" in rig.slack.transcript("general", sent.message, who="ravi")[-1].text
     assert rig.events.empty()
+
+
+async def test_a_post_and_a_command_say_who_may_enter_their_channel(rig: SlackRig) -> None:
+    sent = await rig.user_posts("hello")
+    assert (await taken(rig, events.Posted)).room == "open"
+    await rig.user_posts(f"{rig.bot_mention} and you?", thread=sent.thread)
+    assert (await taken(rig, events.Posted)).room == "open"
+    await rig.slack.user_slash("maya", "general", "/loop fix it")
+    assert (await taken(rig, events.Posted)).room == "open"

@@ -256,3 +256,28 @@ def test_nothing_malformed_does_worse_than_being_refused(junk: dict[str, Any], m
             parse()
         except (BadInput, Rejected):
             continue
+
+
+@pytest.mark.parametrize(
+    ("kind", "room"),
+    [("channel", "open"), ("group", "closed"), ("im", "closed"), ("mpim", "closed"), ("", "")],
+)
+def test_a_post_says_who_may_enter_its_channel(kind: str, room: str) -> None:
+    found = wire.event(told(channel_type=kind), ME, CALLED)
+    assert isinstance(found, Posted)
+    assert found.room == room
+
+
+@pytest.mark.parametrize(
+    ("name", "room"),
+    [
+        ("general", "open"),
+        ("privategroup", "closed"),
+        ("directmessage", "closed"),
+        ("mpdm-a--b-1", "closed"),
+        ("", ""),
+    ],
+)
+def test_so_does_a_command(name: str, room: str) -> None:
+    body = {"channel_id": "C0GEN", "user_id": "U0MAYA", "trigger_id": "1.2.3", "channel_name": name}
+    assert deeds.slash(body, ME.team).room == room

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 
 from adapters.chat.slack import deeds, forms, hometab, names, wire
 from adapters.chat.slack.errand import Errands
@@ -20,7 +21,7 @@ from adapters.chat.slack.payload import Json, table, text
 from adapters.chat.slack.seen import Seen
 from adapters.chat.slack.workspace import Workspace
 from core.errors import BadInput, Rejected, Unavailable
-from core.events import Deleted, Edited, Event, Posted
+from core.events import Deleted, Edited, Event, Posted, Room
 from core.ports import Clock, Emit
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Hearing:
         self._hands = Hands(errands=errands, clock=clock, hand_on=self.hand_on, spawn=spawn)
         self._caught_up = asyncio.Event()
         self._told: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+        self._rooms: dict[tuple[str, str], Room] = {}
 
     def lag(self) -> None:
         """Keep events waiting: what was missed comes first."""
@@ -136,6 +138,8 @@ class Hearing:
         before = table(event, "previous_message")
         called = await home.named([wire.subject(event), before])
         found = wire.event(event, home.me, called)
+        if isinstance(found, Posted):
+            found = self._roomed(home, found)
         if found is None or (isinstance(found, Posted) and self._twin(home, text(event, "type"), found)):
             return
         if isinstance(found, Posted):
@@ -145,6 +149,13 @@ class Hearing:
             self._told[_post(home, found)] = text(event, "type")
             while len(self._told) > TOLD:
                 self._told.popitem(last=False)
+
+    def _roomed(self, home: Workspace, event: Posted) -> Posted:
+        """Return a post that says what its channel is: a mention does not, what came from there before it did."""
+        channel = home.me.team, names.place(event.lane).channel
+        if event.room:
+            self._rooms[channel] = event.room
+        return replace(event, room=self._rooms.get(channel, ""))
 
     def _twin(self, home: Workspace, kind: str, event: Posted) -> bool:
         """Whether Slack told of this post already under its other type: a mention comes as `message` and `app_mention`."""
