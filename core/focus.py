@@ -105,8 +105,8 @@ def reader(
 ) -> Callable[[Loop], bool]:
     """Return who may read what a loop's thread says: everybody where every member may enter, else its driver, and whoever is in it.
 
-    `rooms` are what the threads' nodes say; where they say nothing, `unknown` counts. `member` is the reader; all who read along in the
-    thread `here` are the readers when there is none.
+    `rooms` are what the threads' nodes say; where they say nothing, `unknown` counts, and with it being in the same channel is enough.
+    `member` is the reader; all who read along in the thread `here` are the readers when there is none.
     """
     sight = Sight(thread=here) if here else None
 
@@ -115,6 +115,8 @@ def reader(
         if room == OPEN or (unknown and not room):
             return True
         if sight is not None and (sight.sees(loop.thread) or here in loop.followers):
+            return True
+        if unknown and here is not None and here.rpartition("/")[0] == loop.thread.rpartition("/")[0]:
             return True
         return member is not None and driver(loop, people) == member.id
 

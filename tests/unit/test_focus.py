@@ -132,6 +132,12 @@ def test_a_driver_reads_their_own_and_what_is_not_known_can_count() -> None:
     assert focus.reader({mine.thread: "closed"}, PEOPLE, member=MAYA)(mine)
     assert focus.reader({}, PEOPLE, member=MAYA, unknown=True)(loop(2))
     assert not focus.reader({loop(2).thread: "closed"}, PEOPLE, member=MAYA, unknown=True)(loop(2))
+    far = loop(3, thread=ThreadKey("matrix:h/r/1"))
+    rooms = {far.thread: "closed"}
+    beside, elsewhere = ThreadKey("matrix:h/r/2"), ThreadKey("matrix:h/q/2")
+    assert focus.reader(rooms, PEOPLE, member=MAYA, here=beside, unknown=True)(far)
+    assert not focus.reader(rooms, PEOPLE, member=MAYA, here=beside)(far)
+    assert not focus.reader(rooms, PEOPLE, member=MAYA, here=elsewhere, unknown=True)(far)
 
 
 LINES = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=60).filter(str.strip)

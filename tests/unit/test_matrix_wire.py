@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.chat.matrix import mentions, names, wire
+from adapters.chat.matrix.client import Client
 from core.errors import Rejected
 from core.ids import ThreadKey
 
@@ -263,3 +265,12 @@ def test_nothing_that_is_sent_breaks_the_reading(kind: Any, content: Any, unsign
     wire.read(raw, "!r", ME, NOW)
     wire.edition(raw)
     wire.joins(raw, "@m:e")
+
+
+@pytest.mark.parametrize(
+    ("rule", "room"), [("public", "open"), ("invite", "closed"), ("restricted", "closed"), (None, "")]
+)
+def test_who_may_enter_a_room_its_join_rule_says(rule: str | None, room: str) -> None:
+    rooms = {} if rule is None else {"!r": SimpleNamespace(join_rule=rule)}
+    at_home = cast(Client, SimpleNamespace(nio=SimpleNamespace(rooms=rooms)))
+    assert Client.open_to(at_home, "!r") == room
