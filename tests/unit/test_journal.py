@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from adapters.store.store import SqlStore
 from bridge import rebuilding
 from bridge.home import prepare
-from core import errors
+from core import errors, events, layers
+from core.ids import message_key
 from core.journal import WITHDRAWN, thread_folder
 from core.redact import Redactor
 from tests.unit.journal_rig import Rig, a_long_story, lane
@@ -278,3 +280,39 @@ async def test_a_database_from_before_the_journal_is_journalled_whole(rig: Rig) 
     )
     assert rebuilt.verified
     assert rebuilt.graph == graph
+
+
+async def test_schedules_claims_and_what_is_distilled_come_back(rig: Rig) -> None:
+    knowledge = layers.lane(layers.KNOWLEDGE)
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        thread = lane(7)
+        source = await telling.says(thread, "maya", "the clock is frozen")
+        await telling.says(thread, "maya", '/loop schedule "daily at 9" look at the tests')
+        await telling.says(thread, "maya", '/loop schedule "hourly" look again')
+        first, _ = (await telling.store.desk(thread)).schedules
+        await telling.says(thread, "maya", f"/loop schedule delete {first.handle}")
+        at = telling.clock.now()
+        claim = events.ClaimRead(
+            n="abcd1234", text="The clock is frozen.", sources=(f"message:{thread}#{source}",)
+        )
+        key = message_key(thread, source)
+        await telling.tell(
+            events.ClaimsRead(
+                lane=knowledge, at=at, layer="knowledge", path="a.md", tip="a" * 40, claims=(claim,)
+            ),
+            events.SourceChanged(
+                lane=knowledge, at=at, message=key, how="edited", changed_at=at, claims=("claim:knowledge/a.md#abcd1234",),
+            ),
+        )  # fmt: skip
+        schedules = await telling.store.schedules()
+        await telling.journalling.close()
+        graph = await telling.store.digest()
+    rebuilt = await rebuilding.rebuild(
+        rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops
+    )
+    assert (rebuilt.verified, rebuilt.graph) == (True, graph)
+    async with SqlStore(rig.url("new.db"), clock=rig.clock) as store:
+        assert await store.schedules() == schedules
+        (found,) = await store.distilled([f"message:{thread}#{source}"])
+        assert found.props["how"] == "edited"
