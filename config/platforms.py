@@ -1,4 +1,5 @@
-"""The chats of others: Slack, Matrix, Discord. Owns: their sections, unfinished. Imports: config, pydantic. Effects: none.
+"""The chats of others: Slack, Matrix, Discord. Owns: their sections, unfinished. Imports: config, pydantic. Effects: `unfinished` looks
+for a file.
 
 A chat is wanted once a credential of it is given. What then is missing is told before anything starts; whether what is given is any
 good is for the chat itself to say.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -184,12 +186,12 @@ class Discord(Section):
         return bool(self.token.get_secret_value())
 
 
-def unfinished(slack: Slack, matrix: Matrix) -> Iterator[Missing]:
+def unfinished(slack: Slack, matrix: Matrix, home: Path) -> Iterator[Missing]:
     """Yield what chats that were begun still need."""
     if slack.wanted:
         yield from _of_slack(slack)
     if matrix.wanted:
-        yield from _of_matrix(matrix)
+        yield from _of_matrix(matrix, known=(home / "matrix" / "state.db").exists())
 
 
 def _of_slack(slack: Slack) -> Iterator[Missing]:
@@ -202,7 +204,8 @@ def _of_slack(slack: Slack) -> Iterator[Missing]:
         yield ("slack", "app_token"), "the app-level token (xapp-…) beside the bot token, or a signing_secret"
 
 
-def _of_matrix(matrix: Matrix) -> Iterator[Missing]:
+def _of_matrix(matrix: Matrix, *, known: bool) -> Iterator[Missing]:
+    """Yield what is missing; `known`: the home keeps a device that logged in before."""
     if not matrix.homeserver:
         yield ("matrix", "homeserver"), "the homeserver's address, because Matrix is set up otherwise"
     if not matrix.user_id:
@@ -210,5 +213,6 @@ def _of_matrix(matrix: Matrix) -> Iterator[Missing]:
             ("matrix", "user_id"),
             "the bot's account (@loop:example.org), because Matrix is set up otherwise",
         )
-    if not matrix.password.get_secret_value() and not matrix.access_token.get_secret_value():
+    given = matrix.password.get_secret_value() or matrix.access_token.get_secret_value()
+    if not given and not known:
         yield ("matrix", "password"), "the password of the bot's account, or an access_token of it"

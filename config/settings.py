@@ -138,7 +138,7 @@ def home_of(environ: Mapping[str, str]) -> Path:
 def _inconsistent(settings: Settings, report: Report) -> list[Problem]:
     found = [
         report.problem(path, expected, "nothing")
-        for path, expected in platforms.unfinished(settings.slack, settings.matrix)
+        for path, expected in platforms.unfinished(settings.slack, settings.matrix, settings.home)
     ]
     repo = settings.defaults.repo
     if repo and repo not in settings.repos:

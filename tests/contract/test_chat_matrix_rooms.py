@@ -10,7 +10,7 @@ import pytest
 
 from adapters.chat.matrix import client
 from core import events, message
-from core.errors import RateLimited, Rejected, Unavailable
+from core.errors import BadInput, RateLimited, Rejected, Unavailable
 from core.ids import ThreadKey, Token
 from core.message import Message
 from core.testing import chat_cards_contract
@@ -297,6 +297,48 @@ async def test_an_outage_loses_nothing_and_doubles_nothing(rig: MatrixRig) -> No
         assert (await texts(rig, sent.thread)).count("lost?") == 1
         await rig.close()
         await rig.open()
+
+
+async def test_silent_connections_cost_one_wait(rig: MatrixRig) -> None:
+    sent = await opened(rig)
+    await rig.settled()
+    rig.note_stored()
+    await rig.close()
+    async with Cuttable(rig.synapse.url) as line:
+        await rig.open(homeserver=line.url, poll=0.5, silence=1.0, request=1.0)
+        words = [message.text(f"one of several {number}") for number in range(5)]
+        await asyncio.gather(*(rig.adapter.post(sent.thread, each, key=str(each)) for each in words))
+        line.fall_silent()
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                await rig.adapter.post(sent.thread, message.text("heard"), key="k")
+                break
+            except Unavailable:
+                assert tries < 3, "each of the silent connections was waited for"
+        assert (await texts(rig, sent.thread)).count("heard") == 1
+        await rig.close()
+        await rig.open()
+
+
+async def test_the_device_that_logged_in_before_needs_no_password(rig: MatrixRig) -> None:
+    sent = await opened(rig)
+    device = rig.device
+    await rig.close()
+    await rig.open(password="")
+    assert rig.device == device
+    await rig.adapter.post(sent.thread, message.text("without a password"), key="k")
+    await rig.close()
+    with pytest.raises(BadInput, match="needs the bot account's password or an access token"):
+        async with rig.build(password="", home=rig.home / "elsewhere"):
+            pass
+    await rig.synapse.ask("POST", "/_matrix/client/v3/logout", token=rig.token, body={})
+    with pytest.raises(Rejected) as caught:
+        async with rig.build(password=""):
+            pass
+    assert "password or a new access token" in caught.value.remedy
+    await rig.open()
 
 
 async def test_a_server_that_is_not_there_is_unavailable(rig: MatrixRig) -> None:

@@ -47,7 +47,8 @@ Unsigned = Literal["send", "withhold"]
 class Wanted:
     """How the adapter is configured. `unsigned_devices` says whether devices that their owners did not sign get keys.
 
-    `poll` is for how many seconds the server is asked to wait for news, `silence` how many more it may take to say that there are none.
+    `poll` is for how many seconds the server is asked to wait for news, `silence` how many more it may take to say that there are none,
+    `request` how many any other request may take.
     """
 
     homeserver: str
@@ -61,6 +62,7 @@ class Wanted:
     unsigned_devices: Unsigned = "send"
     poll: float = 25.0
     silence: float = 60.0
+    request: float = 30.0
 
 
 class Parts:
@@ -69,7 +71,7 @@ class Parts:
     def __init__(self, wanted: Wanted, clock: Clock) -> None:
         self.wanted = wanted
         self.notebook = Notebook(wanted.folder / "state.db")
-        self.client = Client(wanted.homeserver, wanted.folder)
+        self.client = Client(wanted.homeserver, wanted.folder, patience=wanted.request)
         self.client.trusting = wanted.unsigned_devices == "send"
         self.identity = Identity(
             self.client, self.notebook, password=wanted.account.password, recovery_key=wanted.recovery_key

@@ -12,7 +12,7 @@ import nio
 from nio.crypto import attachments
 
 from adapters.chat.matrix import faults, opening
-from adapters.chat.matrix.line import CRYPTO, Line, Raw
+from adapters.chat.matrix.line import CRYPTO, REQUEST, Line, Raw
 from core.errors import Rejected, Unavailable
 from core.events import Room
 
@@ -39,8 +39,8 @@ class Synced(NamedTuple):
 class Client(Line):
     """The bot's device at work: its stream, its rooms, its files."""
 
-    def __init__(self, homeserver: str, folder: Path) -> None:
-        super().__init__(homeserver, folder)
+    def __init__(self, homeserver: str, folder: Path, *, patience: float = REQUEST) -> None:
+        super().__init__(homeserver, folder, patience=patience)
         self.trusting = True  # whether devices their owners did not sign get keys too
 
     async def sync(self, since: str, *, full: bool, wait: float, silence: float = LONG) -> Synced:

@@ -27,9 +27,10 @@ Raw = Mapping[str, Any]
 
 
 class Line:
-    """One device of the bot's account, and what it takes to speak for it."""
+    """One device of the bot's account, and what it takes to speak for it. `patience` is how long an ordinary request may take."""
 
-    def __init__(self, homeserver: str, folder: Path) -> None:
+    def __init__(self, homeserver: str, folder: Path, *, patience: float = REQUEST) -> None:
+        self._patience = patience
         self._homeserver = homeserver.rstrip("/")
         self.folder = folder
         self._nio: nio.AsyncClient | None = None
@@ -43,7 +44,7 @@ class Line:
         # Below errors the library logs whole events, in clear, wherever it finds one odd.
         logging.getLogger("nio").setLevel(logging.ERROR)
         config = nio.AsyncClientConfig(
-            max_limit_exceeded=0, max_timeouts=0, request_timeout=int(REQUEST), store_name=CRYPTO
+            max_limit_exceeded=0, max_timeouts=0, request_timeout=self._patience, store_name=CRYPTO
         )
         self._nio = nio.AsyncClient(self._homeserver, "", None, str(self.folder), config)
 
@@ -86,11 +87,12 @@ class Line:
         *,
         query: Raw | None = None,
         body: Raw | None = None,
-        timeout: float = REQUEST,
+        timeout: float | None = None,
     ) -> dict[str, Any]:
         """Make a request and return its answer. Raises Refusal, RateLimited or Unavailable."""
         data = None if body is None else json.dumps(body)
-        async with self.answer(method, path, query, data, timeout, "application/json") as answer:
+        patience = self._patience if timeout is None else timeout
+        async with self.answer(method, path, query, data, patience, "application/json") as answer:
             try:
                 told = await answer.json(content_type=None)
             except ValueError as exc:
@@ -112,15 +114,28 @@ class Line:
         if self.nio.access_token:
             headers["Authorization"] = f"Bearer {self.nio.access_token}"
         asked = f"?{urlencode(query)}" if query else ""
+        dialled = self.nio.client_session
         with faults.network():
-            answer = await self.nio.send(
-                method,
-                path + asked,
-                data,
-                headers,
-                None,
-                aiohttp.ClientTimeout(total=timeout),
-            )
-            async with answer:
-                self.date = answer.headers.get("Date", "")
-                yield answer
+            try:
+                answer = await self.nio.send(
+                    method,
+                    path + asked,
+                    data,
+                    headers,
+                    None,
+                    aiohttp.ClientTimeout(total=timeout),
+                )
+                async with answer:
+                    self.date = answer.headers.get("Date", "")
+                    yield answer
+            except (aiohttp.ClientError, TimeoutError, ConnectionError):
+                await self.redial(dialled)
+                raise
+
+    async def redial(self, dialled: aiohttp.ClientSession | None) -> None:
+        """Let go of all connections, unless that was done since `dialled`: one that fell silent can't be told from one that idles."""
+        if self._nio is None or (dialled is not None and dialled is not self._nio.client_session):
+            return
+        session, self._nio.client_session = self._nio.client_session, None
+        if session is not None:
+            await session.close()

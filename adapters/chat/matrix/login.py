@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from adapters.chat.matrix.client import API, Client
-from adapters.chat.matrix.faults import LOGIN_AGAIN, UNKNOWN_TOKEN, Refusal
+from adapters.chat.matrix.faults import UNKNOWN_TOKEN, Refusal
 from adapters.chat.matrix.notebook import Notebook
 from core.errors import BadInput, Rejected
 
@@ -21,7 +21,7 @@ DEVICE: Final = "device"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who the bot is, as configured. Either `password` or `access_token` is set; the others may be empty."""
+    """Who the bot is, as configured. Without `password` and `access_token` it is the device kept from before."""
 
     user: str
     password: str = field(default="", repr=False)
@@ -70,7 +70,10 @@ def _misfit(folder: Path, why: str) -> Rejected:
 
 async def _log_in(client: Client, account: Account, device: str) -> dict[str, str]:
     if not account.password:
-        raise BadInput("Matrix needs a password or an access token", remedy=LOGIN_AGAIN)
+        raise BadInput(
+            "Matrix needs the bot account's password or an access token: no device of it is kept here yet",
+            remedy="Give `password` or `access_token` in the settings, or put the home's folder `matrix` back from a backup.",
+        )
     body: dict[str, Any] = {
         "type": "m.login.password",
         "identifier": {"type": "m.id.user", "user": account.user},

@@ -32,13 +32,14 @@ def build(
     unsigned_devices: Unsigned = "send",
     poll: float = 25.0,
     silence: float = 60.0,
+    request: float = 30.0,
 ) -> ChatAdapter:
     """Return the bot's Matrix device, not yet entered; its state lies in `home`/matrix.
 
-    `homeserver` is the server's address, `user_id` the whole `@name:server`. A `password` or an `access_token` is needed; with the
-    password a token that died is replaced. Patterns (`*`) may stand in `allow_servers` and `allow_users`, who may invite the bot, and in
+    `homeserver` is the server's address, `user_id` the whole `@name:server`. A `password` or an `access_token` is needed the first time;
+    with the password a token that died is replaced. Patterns (`*`) may stand in `allow_servers` and `allow_users`, who may invite the bot, and in
     `ghosts`, the users that bridges move. Links to `link_hosts` stay links. The server may keep the bot waiting
-    `poll` seconds for news, and `silence` more before the line counts as dead. Raises BadInput for what cannot be.
+    `poll` seconds for news, and `silence` more before the line counts as dead, `request` seconds for anything else. Raises BadInput for what cannot be.
     """
     address = urlsplit(homeserver)
     if address.scheme not in ("http", "https") or not address.hostname:
@@ -48,8 +49,6 @@ def build(
         )
     if not USER.fullmatch(user_id):
         raise BadInput(f"{user_id!r} is no Matrix user", remedy="Give the whole id: @loop:example.org.")
-    if not password and not access_token:
-        raise BadInput("Matrix needs a password or an access token of the bot's account")
     account = Account(user=user_id, password=password, access_token=access_token, device=device_id)
     wanted = Wanted(
         homeserver=homeserver,
@@ -63,5 +62,6 @@ def build(
         unsigned_devices=unsigned_devices,
         poll=poll,
         silence=silence,
+        request=request,
     )
     return MatrixChat(wanted, clock)

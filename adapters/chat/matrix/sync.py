@@ -73,6 +73,8 @@ class Sync:
                 if isinstance(error, RateLimited):
                     pause = max(0.05, error.retry_after)
                 failures = min(failures + 1, 10)
+                else:
+                    await self._client.redial(None)
                 log.warning("chat.matrix.away", extra={"why": str(error), "seconds": round(pause, 1)})
                 await self._clock.sleep(pause)
             except Refusal as refusal:
