@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,7 @@ from bridge.clock import SystemClock
 from bridge.closing import Closing
 from bridge.delivery import Delivery
 from bridge.dispatch import Dispatcher
+from bridge.distilling import Distilling
 from bridge.fetching import Fetching
 from bridge.home import Home
 from bridge.journalling import Journalling
@@ -37,6 +38,7 @@ from bridge.news import News
 from bridge.overview import Overview
 from bridge.perform import Performer
 from bridge.preparing import Preparing, Versions, sha256
+from bridge.promoting import Promoting
 from bridge.reading import Reading
 from bridge.relaying import Relaying
 from bridge.reporting import Reporting
@@ -52,7 +54,7 @@ from core.ports import Clock
 from core.redact import Redactor
 
 log = structlog.get_logger(__name__)
-DOCTRINE = Path(__file__).parent.parent / "config" / "doctrine" / "loop.md"
+DOCTRINES = Path(__file__).parent.parent / "config" / "doctrine"
 CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
@@ -73,6 +75,7 @@ class Bridge:
     clock: Clock
     journal: Journalling
     news: News
+    tasks: Mapping[str, Callable[[], Awaitable[None]]]
 
     async def warm_up(self) -> None:
         """Import what the first loop would wait for."""
@@ -140,27 +143,32 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
     boxes = Boxes(sandbox=outer.sandbox, git=git, layers=outer.layers, cli=outer.cli, limits=limits)
     guard = MemoryGuard(limits.memory_bytes)
     supervisor.keep("memory", guard.watchdog.run)
-    doctrine = await asyncio.to_thread(DOCTRINE.read_text, encoding="utf-8")
+    doctrine, distilling = await asyncio.to_thread(_doctrines)
     fetch = Fetching(chats=chats.connected)
     capsules = Capsules(loops=home.loops, store=store, clock=clock, emit=wires.emit)
     legs = Legs(
         loops=home.loops, store=store, gateway=gateway, runner=runner, clock=clock, emit=wires.emit, doctrine=doctrine,
-        model=settings.model.name, park_after=settings.asks.park_after.total_seconds(), guard=guard, fetch=fetch,
-        capsules=capsules,
+        model=settings.model.name, park_after=settings.asks.park_after.total_seconds(), guard=guard, fetch=fetch, boxes=boxes,
+        capsules=capsules, distilling=distilling,
     )  # fmt: skip
     works = Works(loops=home.loops, store=store, git=git, boxes=boxes, clock=clock, emit=wires.emit)
     preparing = Preparing(
         loops=home.loops, store=store, git=git, layers=outer.layers, sandbox=outer.sandbox, gateway=gateway, runner=runner, boxes=boxes, clock=clock, emit=wires.emit,
-        versions=Versions(doctrine=sha256(doctrine), policy=sha256(repr(policy)), cli=outer.version), first_leg=legs.first, fetch=fetch,
+        versions=Versions(doctrine=sha256(doctrine + distilling), policy=sha256(repr(policy)), cli=outer.version), first_leg=legs.first, fetch=fetch,
         capsules=capsules,
+    )  # fmt: skip
+    promoting = Promoting(
+        loops=home.loops, store=store, layers=outer.layers, promotions=outer.layers.promotions, boxes=boxes, clock=clock, emit=wires.emit,
+        prove=Distilling(store=store, clock=clock, emit=wires.emit).unproven,
     )  # fmt: skip
     looks = Looks(
         store=store, works=works, clock=clock, whys=Whys(store=store, repos=house.repos), secret=house.secret, boards=Boards(store=store, clock=clock), layers=outer.layers,
+        promoting=promoting,
     )  # fmt: skip
     journal = _journal(settings, store, clock, redactor.text)
     stack.push_async_callback(journal.close)
     needs = contexts.Needs(
-        settings=settings, home=home, store=store, git=git, layers=outer.layers, boxes=boxes, chats=chats, clock=clock, emit=wires.emit, clean=redactor.text,
+        settings=settings, home=home, store=store, git=git, layers=outer.layers, boxes=boxes, promoting=promoting, chats=chats, clock=clock, emit=wires.emit, clean=redactor.text,
     )  # fmt: skip
     context = contexts.build(needs)
     outer.tools.extend(context.tools)
@@ -191,8 +199,14 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
     wires.dispatcher = dispatcher
     return Bridge(
         settings=settings, store=store, dispatcher=dispatcher, performer=performer, delivery=delivery, chats=chats, metrics=metrics,
-        git=git, layers=outer.layers, claim_code=code, clock=clock, journal=journal, news=news,
+        git=git, layers=outer.layers, claim_code=code, clock=clock, journal=journal, news=news, tasks=context.tasks,
     )  # fmt: skip
+
+
+def _doctrines() -> tuple[str, str]:
+    """Return the agent's standing texts: for work, and for distilling."""
+    loop, distill = ((DOCTRINES / name).read_text(encoding="utf-8") for name in ("loop.md", "distill.md"))
+    return loop, distill
 
 
 class _Wires:
@@ -215,6 +229,8 @@ def _start_timers(bridge: Bridge, supervisor: Supervisor) -> None:
     supervisor.keep("pulses", ticking.pulses)
     supervisor.keep("sign of life", ticking.sign_of_life)
     supervisor.keep("journal", bridge.journal.run)
+    for name, work in bridge.tasks.items():
+        supervisor.keep(name, work)
     supervisor.once("layers", bridge.news.catch_up())
 
 
@@ -248,6 +264,7 @@ async def _house(settings: Settings, policy: Policy, store: SqlStore) -> tuple[H
         budget_usd=settings.defaults.budget_usd,
         ask_expires=settings.asks.expires,
         ask_reminds=settings.asks.reminds,
+        zone=settings.jobs.zone,
     )
     return house, code
 

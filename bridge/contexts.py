@@ -5,18 +5,19 @@ The composition root is one list already: layers, memory, search, schedules and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from adapters.git.host import GitHost
 from adapters.git.layers import GitLayers
 from adapters.store.store import SqlStore
-from bridge import keeping
+from bridge import clockwork, keeping
 from bridge.boxes import Boxes
 from bridge.capsules import Capsules
 from bridge.chats import Chats
 from bridge.home import Home
 from bridge.perform import Hand
+from bridge.promoting import PromoteTool, Promoting
 from bridge.referring import Referring
 from bridge.searching import Searching
 from config.settings import Settings
@@ -34,6 +35,7 @@ class Needs:
     git: GitHost
     layers: GitLayers
     boxes: Boxes
+    promoting: Promoting
     chats: Chats
     clock: Clock
     emit: Emit
@@ -42,10 +44,11 @@ class Needs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contexts:
-    """Tools for the agent, and hands for effects."""
+    """Tools for the agent, hands for effects, and tasks."""
 
     tools: tuple[ToolHand, ...] = ()
     hands: Mapping[type[effects.Doing], Hand] = field(default_factory=dict)
+    tasks: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)  # that run for ever
 
 
 def build(needs: Needs) -> Contexts:
@@ -59,4 +62,16 @@ def build(needs: Needs) -> Contexts:
         effects.Refer: Referring(store=needs.store, clock=needs.clock, emit=needs.emit),
     }
     searching = Searching(store=needs.store, clock=needs.clock, emit=needs.emit)
-    return Contexts(tools=(remember, searching), hands={**kept, **given})
+    promoting = needs.promoting
+    promote: Mapping[type[effects.Doing], Hand] = {
+        effects.Promote: promoting.promote,
+        effects.Weigh: promoting.weigh,
+        effects.MergeProposal: promoting.merge,
+    }
+    promote_tool = PromoteTool(store=needs.store, promoting=promoting, clock=needs.clock)
+    timed, ticking = clockwork.build(needs.settings, needs.home, needs.store, needs.clock, needs.emit)
+    return Contexts(
+        tools=(remember, searching, promote_tool),
+        hands={**kept, **given, **timed, **promote},
+        tasks={"schedule": ticking.run},
+    )

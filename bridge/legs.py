@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from bridge.boxes import Boxes
 from bridge.capsules import Capsules
 from bridge.fetching import Fetching
 from bridge.folders import LoopFolder
@@ -35,10 +36,12 @@ class Legs:
     clock: Clock
     emit: Emit
     doctrine: str
+    distilling: str  # the doctrine of distill loops
     model: str
     park_after: float
     guard: MemoryGuard
     fetch: Fetching
+    boxes: Boxes
     capsules: Capsules
 
     async def run(self, effect: RunLeg) -> None:
@@ -57,6 +60,7 @@ class Legs:
         except (LoopbridgeError, OSError) as exc:
             await self._broke(loop, effect, f"The loop's way to the model could not be opened: {exc}.")
             return
+        await self._without_notes(loop, folder)
         await self.fetch(loop, folder)
         prompt = effect.prompt
         if prompt and not effect.resume:
@@ -76,6 +80,12 @@ class Legs:
         )
         self.guard.watch(folder.launcher)
         await self.runner.run(leg, self.guard.explaining(folder.launcher, self.emit))
+
+    async def _without_notes(self, loop: Loop, folder: LoopFolder) -> None:
+        """Take its starter's own layer out of the box of a loop that somebody else drives now."""
+        if loop.personal is None and await asyncio.to_thread(folder.drop_personal):
+            await self.runner.close(loop.id)
+            await asyncio.to_thread(self.boxes.write_launcher, loop, folder)
 
     async def interrupted(self, effect: RunLeg, alive_at: datetime | None) -> None:
         """Say that the bridge went away while a leg ran."""
@@ -163,7 +173,7 @@ class Legs:
             session=session,
             resume=resume,
             prompt=prompt,
-            system=self.doctrine,
+            system=self.doctrine if loop.condenses is None else self.distilling,
             model=loop.model or self.model,
             park_after=self.park_after,
             plan=plan,

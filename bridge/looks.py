@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.board import Boards
+from bridge.promoting import Promoting
 from bridge.whys import Whys
 from bridge.works import Works
-from core import board, cards, focus, givencards, layers, memory, memorycards, reports
+from core import board, cards, focus, givencards, layers, memory, memorycards, proposalcards, reports
 from core.effects import Look
 from core.errors import LoopbridgeError
 from core.loop import Loop
@@ -26,6 +27,7 @@ class Looks:
     secret: str
     boards: Boards
     layers: Layers
+    promoting: Promoting
 
     async def __call__(self, effect: Look) -> Message:
         """Return the answer as a message; what cannot be answered says so."""
@@ -43,6 +45,8 @@ class Looks:
                 return givencards.decisions(await self.whys.decisions(effect, loop))
             case "list":
                 return await self._list(effect)
+            case "proposals" | "proposal":
+                return await self._proposals(effect)
             case "usage":
                 here = await self.store.spent(loop=loop.id) if loop else (0.0, 0)
                 return reports.usage(loop, here=here, all_loops=await self.store.spent())
@@ -68,6 +72,11 @@ class Looks:
                 return givencards.receipt(loop, await self.store.given(loop.id), secret=self.secret)
             case _:
                 return reports.steps(loop)
+
+    async def _proposals(self, effect: Look) -> Message:
+        if effect.what == "proposal":
+            return proposalcards.diff(*await self.promoting.diff(effect.argument))
+        return proposalcards.listed(await self.store.proposals(), at=self.clock.now())
 
     async def _list(self, effect: Look) -> Message:
         everything = effect.argument == "all"

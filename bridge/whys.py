@@ -106,7 +106,7 @@ class Whys:
             )
         found = [
             node
-            for repo in self.repos
+            for repo in (*self.repos, *layers.TEAM)
             for node in await self.store.find_nodes(
                 kind="commit", prefix=graph.commit(repo, sha.lower()), limit=2
             )

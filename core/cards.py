@@ -133,6 +133,8 @@ def answer(
                   Attachment(name=f"answer-{loop.handle}-{turn.number}.md", content=words)]  # fmt: skip
     if learned := memorycards.announced(turn.learned, turn.learned_alone, name=loop.driver_name):
         blocks.append(Text(text=learned))
+    if turn.told:
+        blocks.append(Text(text="\n".join(turn.told)))
     artefacts = artefacts_line(work, took=took, spent=turn.spent_usd)
     blocks.append(Text(text=artefacts))
     if more:

@@ -14,6 +14,7 @@ from core.ids import LoopId, ThreadKey
 from core.loop import Loop
 from core.people import Identity, Member, People
 from core.policy import Policy
+from core.proposals import Proposal
 from core.schedules import Schedule
 
 
@@ -29,6 +30,7 @@ class Desk:
     earlier: tuple[LoopId, ...] = ()  # loops this thread had before
     decisions: tuple[Mark, ...] = ()  # live ones that touch the thread or its loop's repo, newest first
     schedules: tuple[Schedule, ...] = ()  # of this thread, oldest first
+    proposals: tuple[Proposal, ...] = ()  # of this thread: the open ones and the newest settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +63,4 @@ class Outcome:
     unfollowed: tuple[ThreadKey, ...] = ()  # threads that follow no loop any more
     spent: Spent | None = None
     schedules: tuple[Schedule, ...] = ()  # new or changed
+    proposals: tuple[Proposal, ...] = ()  # new or changed

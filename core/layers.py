@@ -10,6 +10,7 @@ from core.ids import MemberId, ThreadKey, thread_key
 KNOWLEDGE, NOTES = "knowledge", "notes"
 TEAM = (KNOWLEDGE, NOTES)
 GATED = frozenset({KNOWLEDGE})
+OWN_PLACE = "/loop/context/personal"  # where a box has its driver's own layer
 EVERYBODY = "bridge"  # the audience of what every member may see
 _PERSONAL = "personal/"
 

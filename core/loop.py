@@ -120,6 +120,7 @@ class Turn:
     learned: tuple[
         str, ...
     ] = ()  # what its agent promoted to the team's memory, as the end of the turn tells it
+    told: tuple[str, ...] = ()  # lines about what it promoted, for its answer
     learned_alone: tuple[str, ...] = ()  # handles of what went into its driver's own memory
 
     def call(self, identifier: CallId) -> Call | None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from itertools import groupby
 
-from core import wording
+from core import layers, wording
 from core.loop import Call
 from core.message import Item, Mark
 
@@ -28,6 +28,7 @@ ASKED = {
     "AskUserQuestion": ("Asked a question", "Waiting for an answer"),
     "ExitPlanMode": ("Handed in the plan", "Waiting for a yes to the plan"),
 }
+OWN_NOTES = "its driver’s own notes"
 QUIET = frozenset({"TodoWrite", "ToolSearch"})
 MARKS: dict[str, Mark] = {
     "asked": "waiting", "allowed": "running", "denied": "failed", "ended": "done", "failed": "failed", "unknown": "failed",
@@ -80,7 +81,10 @@ def _item(group: Sequence[Call], workdir: str) -> Item:
 def _words(call: Call, workdir: str) -> str:
     given = json.loads(call.input)
     over = call.state in ("ended", "failed", "unknown", "denied")
-    if call.tool == "Bash":
+    if layers.OWN_PLACE in call.input:
+        # What stands there is one member's alone, and so is how it is called.
+        head = f"{'Worked' if over else 'Working'} in {OWN_NOTES}"
+    elif call.tool == "Bash":
         head = ("Ran " if over else "Running ") + wording.code(str(given.get("command", "")), 80)
     elif call.tool in READS:
         head = ("Read " if over else "Reading ") + _file(given, workdir)

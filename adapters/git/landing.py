@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from adapters.git import judge, layer, names, promote, quarantine, safe, saving, workspace
@@ -17,6 +17,7 @@ from core import errors, layers, ports
 
 log = logging.getLogger(__name__)
 TRIES = 8  # pushes that may be overtaken before somebody hears of it
+PAGE_BYTES = 1 << 20  # what is larger is no page
 DIFF_BYTES = 400_000
 _NOTES = "refs/loopbridge/landing/"
 _CONFLICT = 1  # how merge-tree ends when people have to look
@@ -159,6 +160,15 @@ class Landing:
         one = await self._of(layer)
         tree = await self._merged(one, names.sha(base), names.sha(tip))
         return "" if isinstance(tree, ports.Conflict) else await self._text(one, base, tree)
+
+    async def pages(self, layer: str, base: str, tip: str) -> Mapping[str, str]:
+        """Return the text files that merging `tip` into `base` would change, as they would read."""
+        one = await self._of(layer)
+        tree = await self._merged(one, names.sha(base), names.sha(tip))
+        if isinstance(tree, ports.Conflict):
+            return {}
+        pages, _ = await one.differing(base, tree, most=PAGE_BYTES)
+        return pages
 
     async def _onto_main(
         self, one: layer.Layer, request: str, make: Callable[[str], Awaitable[str | ports.Conflict]]

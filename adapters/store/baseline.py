@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby, islice
 from typing import Any
 
-from adapters.store import codec, journal, schedules, walks
+from adapters.store import codec, journal, proposals, schedules, walks
 from adapters.store.hand import Hand
 from core import asks, events, graph, ids
 from core import journal as words
@@ -71,6 +71,8 @@ def _lines(hand: Hand) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
             yield lane, "", {"seen": keys}
     for schedule in schedules.everything(hand):
         yield schedule.thread, "", {"schedules": [hand.codec.plain(schedule)]}
+    for proposal in proposals.everything(hand):
+        yield proposal.thread, "", {"proposals": [hand.codec.plain(proposal)]}
     for row in list(hand.rows(LOOPS)):
         yield row["thread"], row["id"], {"asks": list(_asks(row["id"], hand))}
         for spent in _spent(row["id"], row["thread"], hand):

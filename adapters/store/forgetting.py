@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from adapters.store import facts, journal, schedules, walks, writes
+from adapters.store import facts, journal, proposals, schedules, walks, writes
 from adapters.store.hand import Hand
 from core import asks, forget, graph, ids, loop
 
@@ -163,6 +163,7 @@ def purge(scope: forget.Scope, hand: Hand) -> None:
     for key in sorted(scope.loops):
         _loop(key, scope, hand)
     schedules.purge(scope, hand)
+    proposals.purge(scope, hand)
     for member in scope.members:
         for body in list(hand.column(ASKS_BY, member=member)):
             writes.put_ask(scope.ask(hand.codec.load(asks.Ask, body)), hand)
@@ -213,6 +214,7 @@ def compact(path: Path) -> None:
     """Write the file anew, without what was taken out of it: pages that are free still hold old words. Nobody else has it open."""
     with sqlite3.connect(path, isolation_level=None) as connection:
         connection.execute("INSERT INTO node_text(node_text) VALUES ('rebuild')")
+        connection.execute("INSERT INTO kept_text(kept_text) VALUES ('rebuild')")
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()

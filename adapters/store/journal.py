@@ -13,10 +13,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from adapters.store import facts, schedules, walks, writes
+from adapters.store import facts, proposals, schedules, walks, writes
 from adapters.store.codec import micros
 from adapters.store.hand import Hand
 from core import asks, desk, errors, events, graph, ids, journal, loop, people
+from core.proposals import Proposal
 from core.schedules import Schedule
 
 ADD = "INSERT INTO journal (id, lane, loop, people, line) VALUES (:id, :lane, :loop, :people, :line)"
@@ -49,7 +50,7 @@ def note(event: events.Event, outcome: desk.Outcome, news: Sequence[graph.Fact],
     """Put down what an event's outcome has for the journal, if anything: its new facts, asks, costs."""
     changed = outcome.loop is not None and event.kind not in journal.PASSING
     telling = (
-        news or outcome.asks or outcome.schedules or outcome.members or outcome.identities or outcome.spent
+        news or outcome.asks or outcome.schedules or outcome.proposals or outcome.members or outcome.identities or outcome.spent
     )
     if not (telling or changed or event.kind in journal.CHAT):
         return
@@ -80,6 +81,9 @@ def _line(event: events.Event, outcome: desk.Outcome, news: Sequence[graph.Fact]
     if outcome.schedules:
         bodies = ",".join(hand.codec.dump(schedule) for schedule in outcome.schedules)
         line = f'{line[:-1]},"schedules":[{bodies}]}}'
+    if outcome.proposals:
+        bodies = ",".join(hand.codec.dump(proposal) for proposal in outcome.proposals)
+        line = f'{line[:-1]},"proposals":[{bodies}]}}'
     if outcome.spent is not None:
         line = f'{line[:-1]},"spent":{hand.codec.dump(outcome.spent)}}}'
     return line
@@ -184,6 +188,8 @@ def _take(record: Mapping[str, Any], hand: Hand) -> None:
         writes.put_ask(hand.codec.load(asks.Ask, json.dumps(body)), hand)
     for body in record.get("schedules", ()):
         schedules.put(hand.codec.load(Schedule, json.dumps(body)), hand)
+    for body in record.get("proposals", ()):
+        proposals.put(hand.codec.load(Proposal, json.dumps(body)), hand)
     if "spent" in record:
         writes.put_spend(hand.codec.load(events.Spent, json.dumps(record["spent"])), hand)
     at = micros(datetime.fromisoformat(record["at"]))
@@ -201,6 +207,9 @@ def finish(
     """
     for body in list(hand.column(OPEN_ASKS)):
         writes.put_ask(journal.withdrawn(hand.codec.load(asks.Ask, body)), hand)
+    for proposal in proposals.waiting(hand):
+        # Nobody carries a merge on that was begun: it can be asked for again.
+        proposals.put(replace(proposal, state="open" if proposal.state == "merging" else proposal.state), hand)
     with _reading("a loop's file"):
         files = sorted((_lines(text) for text in loops), key=lambda file: int(file[0]["order"]))
         for first, *turns in files:

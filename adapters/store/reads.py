@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
-from adapters.store import schedules
+from adapters.store import finding, proposals, schedules
 from adapters.store.codec import instant, micros
 from adapters.store.hand import Hand
 from core import asks, desk, ids, loop, people, ports
@@ -70,18 +70,23 @@ def lane(thread: ids.ThreadKey, everybody: people.People, hand: Hand) -> desk.De
     followed = hand.value(FOLLOWED, thread=thread) if newest is None or not newest["live"] else None
     follows = None if followed is None else ids.ThreadKey(str(followed))
     own = schedules.of_thread(thread, hand)
+    proposed = proposals.of_thread(thread, hand)
     if newest is None:
-        return desk.Desk(thread=thread, people=everybody, follows=follows, schedules=own)
+        marks = finding.marks(thread, "", hand)
+        return desk.Desk(thread=thread, people=everybody, follows=follows, schedules=own, decisions=marks)
     found = hand.column(ASKS, loop=newest["id"], limit=SETTLED_ASKS)
     earlier = hand.column(EARLIER_LOOPS, thread=thread, seq=newest["seq"])
+    known = hand.codec.load(loop.Loop, newest["body"])
     return desk.Desk(
         thread=thread,
-        loop=hand.codec.load(loop.Loop, newest["body"]),
+        loop=known,
         asks=tuple(hand.codec.load(asks.Ask, body) for body in found),
         people=everybody,
         follows=follows,
         earlier=tuple(ids.LoopId(identifier) for identifier in earlier),
         schedules=own,
+        proposals=proposed,
+        decisions=finding.marks(thread, known.repo, hand),
     )
 
 

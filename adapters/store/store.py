@@ -21,6 +21,7 @@ from adapters.store import (
     finding,
     journal,
     opening,
+    proposals,
     reads,
     schedules,
     shedding,

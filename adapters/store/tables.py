@@ -220,6 +220,19 @@ schedule = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
 )
+proposal = sa.Table(
+    "proposal",
+    META,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("thread", sa.Text, nullable=False),
+    sa.Column("loop", sa.Text, nullable=False),
+    sa.Column("layer", sa.Text, nullable=False),
+    sa.Column("open", sa.Integer, nullable=False),  # anything can still become of it
+    sa.Column("proposed_at", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+sa.Index("proposal_thread", proposal.c.thread, proposal.c.proposed_at)
+sa.Index("proposal_open", proposal.c.open, proposal.c.proposed_at)
 sa.Index("schedule_thread", schedule.c.thread, schedule.c.created_at)
 
 journal = sa.Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from adapters.store import facts, schedules
+from adapters.store import facts, proposals, schedules
 from adapters.store.codec import micros
 from adapters.store.hand import Hand
 from core import asks, desk, effects, events, graph, ids, loop, people, ports
@@ -112,6 +112,8 @@ def settle(arrival: ports.Arrival, outcome: desk.Outcome, also: Also, hand: Hand
     put_people(outcome.members, outcome.identities, hand)
     for schedule in outcome.schedules:
         schedules.put(schedule, hand)
+    for proposal in outcome.proposals:
+        proposals.put(proposal, hand)
     news = facts.write(outcome.facts, hand)
     if outcome.spent is not None:
         put_spend(outcome.spent, hand)

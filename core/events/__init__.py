@@ -24,6 +24,16 @@ from core.events.context import CapsuleMade, ContextFound, Referred, Source
 from core.events.layers import LayerMoved, Page
 from core.events.memory import Forgotten, Jotted, LearnedAlone, NotDone, Remembered, RememberHeld
 from core.events.meters import AskDue, EgressDenied, ModelFailed, Pulsed, Spent
+from core.events.promotion import (
+    NotPromoted,
+    Promoted,
+    PromoteWanted,
+    ProposalMerged,
+    ProposalRenewed,
+    ProposalStuck,
+    ProposalWeighed,
+    Proposed,
+)
 from core.events.schedule import (
     ClaimRead,
     ClaimsRead,
@@ -43,6 +53,7 @@ Event = (
     | Referred | CapsuleMade | ContextFound
     | LayerMoved | Remembered | RememberHeld | Forgotten | LearnedAlone | Jotted | NotDone
     | Ticked | JobSaid | WentIdle | DistillDue | ClaimsRead | SourceChanged
+    | PromoteWanted | Promoted | NotPromoted | Proposed | ProposalWeighed | ProposalMerged | ProposalRenewed | ProposalStuck
 )  # fmt: skip
 
 __all__ = [
@@ -70,6 +81,7 @@ __all__ = [
     "LearnedAlone",
     "ModelFailed",
     "NotDone",
+    "NotPromoted",
     "OfLoop",
     "OfTurn",
     "Page",
@@ -77,6 +89,13 @@ __all__ = [
     "PrepareFailed",
     "Prepared",
     "Pressed",
+    "PromoteWanted",
+    "Promoted",
+    "ProposalMerged",
+    "ProposalRenewed",
+    "ProposalStuck",
+    "ProposalWeighed",
+    "Proposed",
     "Pulsed",
     "Referred",
     "RememberHeld",

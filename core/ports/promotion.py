@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -81,6 +81,9 @@ class Promotions(Protocol):
 
     async def diff(self, layer: str, base: str, tip: str) -> str:
         """Return what merging `tip` into `base` would change, as untrusted text."""
+
+    async def pages(self, layer: str, base: str, tip: str) -> Mapping[str, str]:
+        """Return the text files that merging `tip` into `base` would change, as they would read: path → text."""
 
     def mirror(self, layer: str) -> Path:
         """Return the folder of the layer's bare repository on the host."""

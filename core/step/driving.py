@@ -98,13 +98,32 @@ def _handoff(draft: Draft, event: Posted, member: Member, command: Command) -> N
             remedy="`/loop handoff @ravi`; they must be a member of the bridge.",
         )
     key, who = others[0]
+    if loop.busy and loop.private and who.id != loop.personal:
+        raise BadInput(
+            "The loop is at work with your own notes in it.", remedy="`/loop stop` first, then hand it over."
+        )
     draft.now(
         driver=who.id,
         driver_identity=key,
         driver_name=who.name,
         status="idle" if loop.status == "rfd" else loop.status,
     )
-    _changed(draft, f"{who.name} drives this loop now.", notify=(key,))
+    _changed(draft, f"{who.name} drives this loop now.{_without_notes(draft)}", notify=(key,))
+
+
+def _without_notes(draft: Draft) -> str:
+    """Take its starter's own layer from a loop that somebody else drives; return the sentence that says so, if there is need."""
+    loop = draft.has()
+    if loop.personal is None or loop.personal == draft.driver():
+        return ""
+    # A session that read those notes could tell them on: what comes next begins in one that never saw them.
+    fresh = loop.private and bool(loop.session)
+    draft.now(personal=None, private=False, session="" if loop.private else loop.session)
+    return (
+        " It had read its starter’s own notes, so it goes on in a fresh session without them."
+        if fresh
+        else ""
+    )
 
 
 def _release(draft: Draft, event: Posted, member: Member, command: Command) -> None:
@@ -127,7 +146,7 @@ def claim(draft: Draft, author: Author, member: Member) -> None:
             f"{wording.line(loop.driver_name, 40)} drives this loop.", remedy="They can `/loop release` it."
         )
     draft.now(status="idle", driver=member.id, driver_identity=author.identity, driver_name=author.name)
-    _changed(draft, f"{wording.line(author.name, 40)} drives this loop now.")
+    _changed(draft, f"{wording.line(author.name, 40)} drives this loop now.{_without_notes(draft)}")
 
 
 def _listen(draft: Draft, event: Posted, member: Member, command: Command) -> None:

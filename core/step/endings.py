@@ -163,9 +163,12 @@ def fail(draft: Draft, what: str, remedy: str) -> None:
 
 
 def _tell_learned(draft: Draft) -> None:
-    """Say what a turn promoted to the team's memory when no answer will; a retry does not say it again."""
+    """Say what a turn promoted when no answer will; a retry does not say it again."""
     loop, turn = draft.has(), draft.has().turn
     if turn is not None and (turn.learned or turn.learned_alone):
         words = memorycards.announced(turn.learned, turn.learned_alone, name=loop.driver_name)
         draft.say(reports.note(words), what=f"learned:{turn.id}")
         draft.turn(learned=(), learned_alone=())
+    if turn is not None and turn.told:
+        draft.say(reports.note("\n".join(turn.told)), what=f"told:{turn.id}")
+        draft.turn(told=())

@@ -5,7 +5,17 @@ from __future__ import annotations
 from core import cards, people, wording
 from core.errors import BadInput
 from core.events import Pressed
-from core.step import decisions, distilling, driving, following, giving, holding, remembering, sharing
+from core.step import (
+    decisions,
+    distilling,
+    driving,
+    following,
+    giving,
+    holding,
+    proposing,
+    remembering,
+    sharing,
+)
 from core.step.draft import Draft
 
 
@@ -17,7 +27,7 @@ def pressed(draft: Draft, event: Pressed) -> None:
     member = draft.desk.people.of(event.author.identity)
     if decisions.pressed(draft, event, member) or remembering.pressed(draft, event, member):
         return
-    if distilling.pressed(draft, event, member):
+    if distilling.pressed(draft, event, member) or proposing.pressed(draft, event, member):
         return
     stranger = holding.found(draft, event.token)
     wanted = sharing.found(draft, event.token)

@@ -14,6 +14,7 @@ from core.events import Event, Spent
 from core.ids import AskId, MemberId, ThreadKey, derived
 from core.loop import Call, Loop, Turn
 from core.people import Identity, Member
+from core.proposals import Proposal
 from core.schedules import Schedule
 
 MAX_CALLS = 400
@@ -37,6 +38,8 @@ class Sheet:
     spent: Spent | None = None
     schedules: dict[str, Schedule] = field(default_factory=dict)
     changed_schedules: dict[str, Schedule] = field(default_factory=dict)
+    proposals: dict[str, Proposal] = field(default_factory=dict)
+    changed_proposals: dict[str, Proposal] = field(default_factory=dict)
 
     @classmethod
     def of(cls, desk: Desk, event: Event, house: House) -> Self:
@@ -44,6 +47,7 @@ class Sheet:
         return cls(
             desk=desk, event=event, house=house, loop=desk.loop, asks={ask.id: ask for ask in desk.asks},
             schedules={schedule.id: schedule for schedule in desk.schedules},
+            proposals={proposal.id: proposal for proposal in desk.proposals},
         )  # fmt: skip
 
     @property
@@ -77,6 +81,7 @@ class Sheet:
             unfollowed=tuple(self.unfollowed),
             spent=self.spent,
             schedules=tuple(self.changed_schedules.values()),
+            proposals=tuple(self.changed_proposals.values()),
         )
 
     # ── state ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -122,6 +127,11 @@ class Sheet:
         """Record an ask's new state."""
         self.asks[ask.id] = ask
         self.changed_asks[ask.id] = ask
+
+    def put_proposal(self, proposal: Proposal) -> None:
+        """Record a proposal's new state."""
+        self.proposals[proposal.id] = proposal
+        self.changed_proposals[proposal.id] = proposal
 
     def put_schedule(self, schedule: Schedule) -> None:
         """Record a schedule's new state."""
