@@ -101,6 +101,9 @@ async def test_what_was_remembered_reaches_later_loops_and_what_is_ones_own_nobo
             assert "lemon tea" in heard[0]
             assert "sleeps at noon" in heard[0]
             del heard[:]
+            where = await ravi.opens("/loop where is staging now?")
+            await where.answered()
+            assert "Staging is at db2" in heard[0]  # by its capsule: nothing was read yet
             assert "Staging is at db2" in await fresh(ravi)
             assert not [words for words in heard if "lemon tea" in words or "at noon" in words]
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from adapters.store.store import SqlStore
-from bridge import keeping
+from bridge import aftermath, keeping
 from core import effects, events, focus, graph, layers, memory
 from core.desk import Outcome
 from core.errors import LoopbridgeError, Unavailable
@@ -84,21 +84,23 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(tmp_path: Path, **texts: dict[str, str]) -> AsyncIterator[Rig]:
+async def rig(
+    tmp_path: Path, *, made: FakeLayers | None = None, **texts: dict[str, str]
+) -> AsyncIterator[Rig]:
     clock = FakeClock()
     async with SqlStore(f"sqlite:///{tmp_path / 'x.db'}", clock=clock) as store:
-        made = Rig(store=store, layers=FakeLayers(**texts), tool=None, hands=None)  # type: ignore[arg-type]
-        made.tool, made.hands = keeping.build(
-            store=store, layers=made.layers, clock=clock, emit=made.emit, clean=lambda text: text.replace("hunter2", "[secret]")
+        house = Rig(store=store, layers=made or FakeLayers(**texts), tool=None, hands=None)  # type: ignore[arg-type]
+        house.tool, house.hands = keeping.build(
+            store=store, layers=house.layers, clock=clock, emit=house.emit, clean=lambda text: text.replace("hunter2", "[secret]")
         )  # fmt: skip
         names = ("maya", "ravi")
         rooms = (("open", OPEN), ("closed", CLOSED))
-        await made.fact(
+        await house.fact(
             *(graph.Node(key=graph.thread(lane), kind="thread", audience=lane, at=START, props={"room": room}) for room, lane in rooms),
             members=tuple(Member(id=MemberId(name), name=name.capitalize(), role="member") for name in names),
             identities=tuple(Identity(key=who(name).identity, member=MemberId(name)) for name in names),
         )  # fmt: skip
-        yield made
+        yield house
 
 
 async def test_a_fact_is_a_file_with_its_source_and_a_line_in_the_index(tmp_path: Path) -> None:
@@ -211,7 +213,8 @@ async def test_what_is_not_known_to_be_open_is_not(tmp_path: Path) -> None:
 
 
 async def test_ones_own_goes_into_ones_own_layer_beside_what_the_agent_wrote(tmp_path: Path) -> None:
-    async with rig(tmp_path, **{MINE: {memory.OWN_INDEX: "- [Style](style.md): short\n"}}) as house:
+    made = FakeLayers(**{MINE: {memory.OWN_INDEX: "- [Style](style.md): short\n"}})
+    async with rig(tmp_path, made=made) as house:
         told = await house.do(await house.says("I sleep at noon", lane=CLOSED, personal=True))
         assert isinstance(told, events.Remembered)
         assert (told.layer, told.lane, told.via) == (MINE, layers.lane(MINE), CLOSED)
@@ -255,6 +258,38 @@ async def test_an_index_follows_files_that_came_in_otherwise(tmp_path: Path) -> 
         wrote = len(house.layers.written)
         await house.hands[effects.Reindex](effects.Reindex(key="r", lane=layers.lane(NOTES), layer=NOTES))
         assert len(house.layers.written) == wrote
+
+
+async def test_who_pushed_meanwhile_is_in_the_index_too(tmp_path: Path) -> None:
+    theirs = "Deploys are on Tuesdays"
+
+    class Overtaken(FakeLayers):
+        async def write(self, layer: str, subject: str, files: Any, *, gone: Any = (), by: str) -> str:
+            if not self.written:
+                other = {
+                    memory.place(theirs): f"---\nby: Ravi\n---\n\n{theirs}\n",
+                    memory.TEAM_INDEX: f"- {theirs}\n",
+                }
+                await super().write(layer, "theirs", other, by="Ravi")
+            return await super().write(layer, subject, files, gone=gone, by=by)
+
+    async with rig(tmp_path, made=Overtaken()) as house:
+        await house.do(await house.says("Staging is at db2"))
+        index = (await house.files())[memory.TEAM_INDEX]
+        assert (theirs in index, "Staging is at db2" in index) == (True, True)
+
+
+def test_what_is_given_up_is_told_to_whoever_asked() -> None:
+    asked: Any = {"key": "k", "lane": OPEN, "author": who("maya")}
+    for effect in (
+        effects.Remember(**asked, text="x", message="1"),
+        effects.Forget(**asked, words="x", message="1"),
+        effects.Jot(**asked, what="pin", words="x", message="1"),
+        effects.Share(**asked, held="h", share=True, press="1"),
+    ):
+        event = aftermath.told(effect, "The disk is gone.", START)
+        assert isinstance(event, events.NotDone)
+        assert (event.what, event.message, event.author) == ("The disk is gone.", "1", who("maya"))
 
 
 # ── the agent's tool ─────────────────────────────────────────────────────────────────────────────────────────────────
