@@ -17,7 +17,6 @@ from core import errors, layers, ports
 
 log = logging.getLogger(__name__)
 TRIES = 8  # pushes that may be overtaken before somebody hears of it
-PAGE_BYTES = 1 << 20  # what is larger is no page
 DIFF_BYTES = 400_000
 _NOTES = "refs/loopbridge/landing/"
 _CONFLICT = 1  # how merge-tree ends when people have to look
@@ -165,10 +164,7 @@ class Landing:
         """Return the text files that merging `tip` into `base` would change, as they would read."""
         one = await self._of(layer)
         tree = await self._merged(one, names.sha(base), names.sha(tip))
-        if isinstance(tree, ports.Conflict):
-            return {}
-        pages, _ = await one.differing(base, tree, most=PAGE_BYTES)
-        return pages
+        return {} if isinstance(tree, ports.Conflict) else await one.changed(base, tree)
 
     async def _onto_main(
         self, one: layer.Layer, request: str, make: Callable[[str], Awaitable[str | ports.Conflict]]

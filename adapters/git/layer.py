@@ -24,6 +24,7 @@ BEGIN = "Begin"
 _FETCH = ("fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--end-of-options")
 _NO_TEXT = {"\0", "\ufffd"}
 _CONFLICT = 1  # how merge-tree ends when people have to look
+PAGE_BYTES = 1 << 20  # what is larger is no page
 
 
 class Overtaken(errors.Unavailable):
@@ -161,6 +162,10 @@ class Layer(tree.Tree):
         return await self.read([file for file in now if file.size <= most]), sorted(
             paths - {file.path for file in now}
         )
+
+    async def changed(self, since: str, tree: str) -> dict[str, str]:
+        """Return the text files that read otherwise in a commit or tree than at `since`."""
+        return (await self.differing(since, tree, most=PAGE_BYTES))[0]
 
     async def read(self, files: Sequence[tree.File]) -> dict[str, str]:
         """Return the texts of files that are text, path → text."""
