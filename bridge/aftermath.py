@@ -46,15 +46,19 @@ def told(effect: effects.Doing, why: str, at: datetime) -> events.Event | None:
             return events.NotDone(
                 lane=effect.lane, at=at, author=effect.author, message=message, what=why, via=effect.via
             )
-        case effects.Promote():
-            return events.NotPromoted(
-                lane=effect.lane, at=at, loop=effect.loop, turn=effect.turn, request=effect.request, layer=effect.layers[0],
-                why="refused", what=why, remedy="Promote again.",
-            )  # fmt: skip
-        case effects.MergeProposal():
-            return events.ProposalStuck(
-                lane=effect.lane, at=at, proposal=effect.proposal, round=effect.round, request=effect.key, what=why,
-                author=effect.author, via=effect.via,
-            )  # fmt: skip
+        case effects.Promote() | effects.MergeProposal():
+            return _of_layers(effect, why, at)
         case _:
             return None
+
+
+def _of_layers(effect: effects.Promote | effects.MergeProposal, why: str, at: datetime) -> events.Event:
+    if isinstance(effect, effects.Promote):
+        return events.NotPromoted(
+            lane=effect.lane, at=at, loop=effect.loop, turn=effect.turn, request=effect.request, layer=effect.layers[0],
+            why="refused", what=why, remedy="Promote again.",
+        )  # fmt: skip
+    return events.ProposalStuck(
+        lane=effect.lane, at=at, proposal=effect.proposal, round=effect.round, request=effect.key, what=why,
+        author=effect.author, via=effect.via,
+    )  # fmt: skip

@@ -1,7 +1,7 @@
 """From a loop's clone onto a layer's `main`. Owns: Landing. Imports: core. Effects: moves objects and refs of layers, pushes to their remotes.
 
 What a request brought onto `main` is noted in two refs before `main` moves, so that after a crash the same request tells what it did
-instead of doing it twice. Merges are made of trees, without a checkout.
+instead of doing it twice.
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from adapters.git import judge, layer, names, promote, quarantine, safe, saving, workspace
+from adapters.git import comparing, judge, layer, names, promote, quarantine, safe, saving, workspace
 from core import errors, layers, ports
 
 log = logging.getLogger(__name__)
 TRIES = 8  # pushes that may be overtaken before somebody hears of it
-DIFF_BYTES = 400_000
 _NOTES = "refs/loopbridge/landing/"
-_CONFLICT = 1  # how merge-tree ends when people have to look
-_PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
 
 
 class Landing:
@@ -83,7 +80,7 @@ class Landing:
                 return main
             if await one.contains(judged.tip, main):
                 return judged.tip
-            tree = await self._merged(one, main, judged.tip)
+            tree = await comparing.merged(self._git, one, main, judged.tip)
             if isinstance(tree, ports.Conflict):
                 return tree
             return await one.joined(tree, (main, judged.tip), subject, author=author, committer="")
@@ -101,7 +98,7 @@ class Landing:
         await self._keep(layer, one, judged.tip)
         async with one.turn.lock:
             main = await one.follow(needed=True)
-            found = await self._drafted(one, main, judged.tip, judged.protected)
+            found = await comparing.drafted(self._git, one, main, judged.tip, judged.protected)
             if isinstance(found, ports.Drafted) and found.files:
                 await self._git.ask(one.path, "update-ref", f"refs/heads/{names.branch(branch)}", judged.tip)
                 await one.push(judged.tip, branch=branch, force=True)
@@ -124,13 +121,13 @@ class Landing:
         other: list[ports.Drafted] = []
 
         async def make(main: str) -> str | ports.Conflict:
-            now = await self._drafted(one, main, drafted.tip, drafted.protected)
+            now = await comparing.drafted(self._git, one, main, drafted.tip, drafted.protected)
             if isinstance(now, ports.Conflict):
                 return now
             if now.digest != drafted.digest:
                 other.append(now)
                 return main
-            tree = await self._merged(one, main, drafted.tip)
+            tree = await comparing.merged(self._git, one, main, drafted.tip)
             if isinstance(tree, ports.Conflict):
                 return tree
             words = f"{subject}\n\nReviewed-by: {names.author(reviewer)} <{names.address(reviewer)}>"
@@ -157,13 +154,13 @@ class Landing:
     async def diff(self, layer: str, base: str, tip: str) -> str:
         """Return what merging `tip` into `base` would change, as untrusted text."""
         one = await self._of(layer)
-        tree = await self._merged(one, names.sha(base), names.sha(tip))
-        return "" if isinstance(tree, ports.Conflict) else await self._text(one, base, tree)
+        tree = await comparing.merged(self._git, one, names.sha(base), names.sha(tip))
+        return "" if isinstance(tree, ports.Conflict) else await comparing.text(self._git, one, base, tree)
 
     async def pages(self, layer: str, base: str, tip: str) -> Mapping[str, str]:
         """Return the text files that merging `tip` into `base` would change, as they would read."""
         one = await self._of(layer)
-        tree = await self._merged(one, names.sha(base), names.sha(tip))
+        tree = await comparing.merged(self._git, one, names.sha(base), names.sha(tip))
         return {} if isinstance(tree, ports.Conflict) else await one.changed(base, tree)
 
     async def _onto_main(
@@ -200,62 +197,10 @@ class Landing:
             )
         await asyncio.to_thread(promote.remove, kept)
 
-    async def _merged(self, one: layer.Layer, main: str, tip: str) -> str | ports.Conflict:
-        """Return the tree of a merge."""
-        if await one.contains(tip, main):
-            return await self._git.ask(one.path, "rev-parse", f"{tip}^{{tree}}")
-        words = ("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", main, tip)
-        done = await self._git.run(one.path, *words)
-        tree, *files = done.out.decode("utf-8", "replace").rstrip("\0").split("\0")
-        if done.code == _CONFLICT:
-            return ports.Conflict(files=tuple(names.clean(file, 200) for file in files[:100] if file))
-        if done.code != 0 or not names.is_sha(tree):
-            raise errors.Refused(
-                f"The work and {one.name} have nothing in common: {names.clean(done.err, 200)}",
-                remedy="It is kept in the sandbox; start from the layer's main there.",
-            )
-        return tree
-
-    async def _drafted(
-        self, one: layer.Layer, main: str, tip: str, protected: Sequence[str]
-    ) -> ports.Drafted | ports.Conflict:
-        tree = await self._merged(one, main, tip)
-        if isinstance(tree, ports.Conflict):
-            return tree
-        raw = (
-            await self._git.ask(one.path, "diff-tree", "-r", "-z", "--no-renames", "--full-index", main, tree)
-        ).split("\0")
-        # What the outcome is, path by path: what was there before may be told otherwise by then.
-        outcome = [
-            (head.split()[1], head.split()[3], path) for head, path in zip(raw[::2], raw[1::2], strict=False)
-        ]
-        guarded = {path for _, _, path in outcome if judge.is_protected(path.encode(), judge.PROTECTED)}
-        return ports.Drafted(
-            base=main,
-            tip=tip,
-            digest=hashlib.sha256(repr(sorted(outcome)).encode()).hexdigest(),
-            files=await self._counted(one, main, tree),
-            protected=tuple(sorted({*protected, *(names.clean(path, 120) for path in guarded)})),
-            diff=await self._text(one, main, tree),
-        )
-
     async def _landed(self, one: layer.Layer, old: str, new: str) -> ports.Landed:
-        return ports.Landed(base=old, tip=new, files=await self._counted(one, old, new) if old != new else ())
-
-    async def _counted(self, one: layer.Layer, old: str, new: str) -> tuple[tuple[str, int, int], ...]:
-        """Return (path, added, removed) of what differs; 0 for what is no text."""
-        done = await self._git.ask(one.path, "diff", "--numstat", "-z", *_PLAIN, old, new, "--")
-        rows = (row.split("\t", 2) for row in done.split("\0") if row)
-        return tuple(
-            (judge.shown(path.encode()), *(int(n) if n.isdigit() else 0 for n in (added, removed)))  # type: ignore[misc]
-            for added, removed, path in rows
+        return ports.Landed(
+            base=old, tip=new, files=await comparing.counted(self._git, one, old, new) if old != new else ()
         )
-
-    async def _text(self, one: layer.Layer, old: str, new: str) -> str:
-        bounds = safe.Bounds(output=DIFF_BYTES)
-        done = await self._git.run(one.path, "diff", *_PLAIN, old, new, "--", bounds=bounds)
-        text = names.clean_lines(done.text)
-        return f"{text}\n… cut after {DIFF_BYTES:,} characters" if done.cut else text
 
 
 def _key(name: str) -> str:
