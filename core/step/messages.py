@@ -48,17 +48,8 @@ def note(draft: Draft, event: Posted) -> str:
     if event.reply_to:
         draft.edge(key, "replies_to", graph.message(message_key(lane, event.reply_to)))
     for file in event.files:
-        draft.edge(
-            key,
-            "links",
-            draft.node(
-                graph.file(message_key(lane, event.message), file.name),
-                "file",
-                file.name,
-                id=file.id,
-                size=str(file.size),
-            ),
-        )
+        attached = graph.file(message_key(lane, event.message), file.name)
+        draft.edge(key, "links", draft.node(attached, "file", file.name, id=file.id, size=str(file.size)))
     return key
 
 
