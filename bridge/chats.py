@@ -19,14 +19,16 @@ import structlog
 from bridge.supervise import LONGEST, Supervisor, backoff
 from bridge.wanted import Build
 from config.settings import Settings
-from core import events
+from core import events, wording
 from core.errors import LoopbridgeError, Unavailable
 from core.ids import identity_key, thread_key
 from core.ports import ChatAdapter, Clock, Emit
+from core.ports.chat import Reconnecting
 
 log = structlog.get_logger(__name__)
 CONNECTED, CONNECTING = "connected", "connecting"
 FIRST_TRY = 5.0  # seconds that the bridge's readiness waits for platforms
+AWAY = 5.0  # seconds after which a lost connection is told of
 REFUSED = 600.0  # seconds until something is tried again that was refused for good
 
 
@@ -53,8 +55,13 @@ class Chats:
         self.connected.clear()
 
     def states(self) -> Mapping[str, str]:
-        """Return "connected", "connecting", or what went wrong and what to do, by platform."""
-        return dict(self._states)
+        """Return "connected", "connecting", for how long it reconnects, or what went wrong and what to do, by platform."""
+        return {name: self._reconnecting(name) or state for name, state in self._states.items()}
+
+    def _reconnecting(self, name: str) -> str:
+        chat = self.connected.get(name)
+        away = chat.away_for if isinstance(chat, Reconnecting) else 0.0
+        return f"reconnecting for {wording.duration(away)}" if away > AWAY else ""
 
     async def admit_own_user(self, emit: Emit) -> None:
         """Let the local chat's own user in, before anything they write is judged."""

@@ -1,4 +1,4 @@
-"""Chat platforms. Owns: ChatAdapter, History. Imports: core. Effects: none."""
+"""Chat platforms. Owns: ChatAdapter, Reconnecting, History. Imports: core. Effects: none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from core.events import FileRef, Posted
 from core.ids import IdentityKey, ThreadKey
@@ -51,3 +51,12 @@ class ChatAdapter(AbstractAsyncContextManager["ChatAdapter"], Protocol):
 
     async def probe(self) -> Sequence[Finding]:
         """Test tokens, scopes and the connection, for `doctor`."""
+
+
+@runtime_checkable
+class Reconnecting(Protocol):
+    """A chat that takes a lost connection up again by itself, and can tell that it is at it."""
+
+    @property
+    def away_for(self) -> float:
+        """Return for how many seconds the platform has not been able to reach the adapter; 0.0 while it can."""

@@ -52,6 +52,29 @@ async def test_a_silent_line_is_noticed_and_replaced(rig: SlackRig) -> None:
     await until(lambda: rig.slack.connected == 1)
 
 
+async def test_a_lost_line_is_told_of_until_there_is_another(rig: SlackRig) -> None:
+    assert rig.adapter.away_for == 0.0
+    rig.slack.faults.fail("apps.connections.open", times=3)
+    rig.slack.drop_connections()
+    await until(lambda: rig.adapter.away_for > 0.5)
+    assert not rig.adapter.listening.is_set()
+    await until(lambda: rig.adapter.away_for == 0.0)
+    await rig.user_posts("back")
+    assert (await taken(rig, events.Posted)).text == "back"
+
+
+async def test_tokens_of_two_apps_are_found_out(rig: SlackRig) -> None:
+    found = {finding.name: finding for finding in await rig.adapter.probe()}
+    assert found["slack: app-level token"].ok
+    assert "app_mention" in found["slack: events"].detail
+    (team,) = rig.slack.world.teams.values()
+    team.bot.app_id = "A0OTHERAPP"
+    found = {finding.name: finding for finding in await rig.adapter.probe()}
+    assert not found["slack: app-level token"].ok
+    assert "A0OTHERAPP" in found["slack: app-level token"].detail
+    assert "one app" in found["slack: app-level token"].remedy
+
+
 async def test_lines_that_are_cut_lose_nothing(rig: SlackRig) -> None:
     sent = await opened(rig)
     for number in range(40):

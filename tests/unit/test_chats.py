@@ -174,3 +174,18 @@ async def test_what_nobody_foresaw_ends_no_chat() -> None:
             clock.wake()
             await until(lambda: "slack" in made.connected)
     assert [line["task"] for line in said if line["event"] == "task.died"] == ["chat slack"]
+
+
+async def test_a_chat_that_reconnects_says_so_after_some_seconds() -> None:
+    class Lasting(Chat):
+        away_for = 0.0
+
+    slack = Lasting()
+    async with chats(local=Chat(), slack=slack) as made:
+        await made.start(emit)
+        slack.away_for = module.AWAY - 1
+        assert made.states() == {"local": CONNECTED, "slack": CONNECTED}
+        slack.away_for = 75.0
+        assert made.states() == {"local": CONNECTED, "slack": "reconnecting for 1 m 15 s"}
+        slack.away_for = 0.0
+        assert made.states()["slack"] == CONNECTED

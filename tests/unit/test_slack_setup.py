@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from adapters.chat.slack import forms, plugin
-from adapters.chat.slack.probe import SCOPES
+from adapters.chat.slack.probe import EVENTS, SCOPES
 
 ROOT = Path(plugin.__file__).parents[3]
 HEARD = {
@@ -26,6 +26,7 @@ def listed(name: str) -> set[str]:
 def test_the_manifest_asks_for_what_is_needed_and_no_more() -> None:
     assert listed("bot") == set(SCOPES)
     assert listed("bot_events") == HEARD
+    assert set(EVENTS) == HEARD - {"app_uninstalled", "tokens_revoked"}, "what cannot be checked is named"
     assert f"callback_id: {forms.START}" in (ROOT / "config" / "slack-manifest.yaml").read_text(
         encoding="utf-8"
     )

@@ -18,7 +18,7 @@ import aiohttp
 
 from adapters.chat.slack import names, probe, workspace
 from adapters.chat.slack.client import TIMEOUT, Api, quiet_logger
-from adapters.chat.slack.listening import Listening, Setup
+from adapters.chat.slack.listening import Listening, Reach, Setup
 from adapters.chat.slack.names import Place
 from adapters.chat.slack.workspace import Workspace
 from core.errors import Rejected
@@ -58,7 +58,7 @@ class SlackChat:
         self._app: Api | None = None
         self._workspaces: dict[str, Workspace] = {}
         self._refused: list[Rejected] = []
-        self.listening = asyncio.Event()  # set while Slack can reach the adapter
+        self.listening = Reach(clock)  # set while Slack can reach the adapter
         self.address: tuple[str, int] = ("", 0)  # of the HTTP door
 
     async def __aenter__(self) -> Self:
@@ -77,6 +77,11 @@ class SlackChat:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    @property
+    def away_for(self) -> float:
+        """Return for how many seconds Slack has not been able to reach the adapter; 0.0 while it can."""
+        return self.listening.away_for
 
     def _api(self, token: str) -> Api:
         assert self._session is not None  # noqa: S101 - only called while entered

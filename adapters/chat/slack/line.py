@@ -31,7 +31,7 @@ KINDS = frozenset({"events_api", "slash_commands", "interactive"})
 
 
 class Line:
-    """The app's one connection. `connected` hears of each that stands, with the seconds since the last one ended."""
+    """The app's one connection. `connected` hears of each that stands, with the seconds since the last one ended; `ended` of its end."""
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class Line:
         ping_every: float,
         take: Take,
         connected: Callable[[float], None],
+        ended: Callable[[], None],
     ) -> None:
         self._api = api
         self._session = session
@@ -49,6 +50,7 @@ class Line:
         self._ping_every = ping_every
         self._take = take
         self._connected = connected
+        self._ended = ended
         self._stands = False
         self._left = float("-inf")  # when the last line that stood ended
         self._takers: set[asyncio.Task[None]] = set()
@@ -98,6 +100,7 @@ class Line:
         finally:
             if self._stands:
                 self._stands, self._left = False, self._clock.monotonic()
+                self._ended()
             await line.close()
 
     async def _read(self, line: aiohttp.ClientWebSocketResponse) -> bool:

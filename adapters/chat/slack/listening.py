@@ -1,4 +1,4 @@
-"""One stretch of listening: what was missed, then what comes. Owns: Listening, Setup. Imports: core and the modules beside.
+"""One stretch of listening: what was missed, then what comes. Owns: Listening, Reach, Setup. Imports: core and the modules beside.
 
 Effects: holds the connection, or serves signed requests; remembers up to where everything was heard.
 """
@@ -45,6 +45,26 @@ class Setup:
     home: Home | None
 
 
+class Reach(asyncio.Event):
+    """Set while Slack can reach the adapter; knows since when it can't."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._since = clock.monotonic()
+
+    def clear(self) -> None:
+        """Note that Slack can't reach the adapter from now on."""
+        if self.is_set():
+            self._since = self._clock.monotonic()
+        super().clear()
+
+    @property
+    def away_for(self) -> float:
+        """Return for how many seconds Slack has not been able to; 0.0 while it can."""
+        return 0.0 if self.is_set() else self._clock.monotonic() - self._since
+
+
 class Listening:
     """Listens for all workspaces of the app. `reachable` is set once Slack can reach it."""
 
@@ -56,7 +76,7 @@ class Listening:
         clock: Clock,
         emit: Emit,
         logger: logging.Logger,
-        reachable: asyncio.Event,
+        reachable: Reach,
     ) -> None:
         self._workspaces = workspaces
         self._setup = setup
@@ -87,6 +107,7 @@ class Listening:
             ping_every=self._setup.ping_every,
             take=self._gate.from_socket,
             connected=self._connected,
+            ended=self._reachable.clear,
         )
         await line.run()
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
+from urllib.parse import parse_qs, urlsplit
 
 from adapters.chat.slack.client import Api
-from adapters.chat.slack.payload import text
+from adapters.chat.slack.payload import table, text
 from adapters.chat.slack.workspace import Workspace
 from core.errors import LoopbridgeError, Rejected
 from core.ports import Finding
 
+EVENTS = (
+    "app_home_opened", "app_mention", "message.channels", "message.groups", "message.im", "message.mpim", "reaction_added",
+)  # fmt: skip
+UNCHECKED = f"Slack does not tell which events the app is subscribed to; it needs {', '.join(EVENTS)}"
+TRY = "An app made from the manifest has them. If a mention is not answered, look under Event Subscriptions → Subscribe to bot events."
 # Every scope with what it is for; the manifest asks for these and no others.
 SCOPES: Mapping[str, str] = {
     "app_mentions:read": "be told of mentions",
@@ -43,7 +49,9 @@ async def findings(
         found.append(await _finding(f"slack: workspace {home.me.team}", _known(home)))
         found.append(_scopes(home))
     if app is not None:
-        found.append(await _finding("slack: app-level token", _opens(app)))
+        found.append(await _finding("slack: app-level token", _opens(app, workspaces)))
+    if workspaces:
+        found.append(Finding(name="slack: events", ok=True, detail=UNCHECKED, remedy=TRY))
     return found
 
 
@@ -59,13 +67,23 @@ async def _known(home: Workspace) -> str:
     return f"the bot token is good: @{text(answer, 'user')} in {text(answer, 'team')}"
 
 
-async def _opens(app: Api) -> str:
+async def _opens(app: Api, workspaces: Sequence[Workspace]) -> str:
     answer = await app.call("apps.connections.open")
-    if not text(answer, "url").startswith(("ws://", "wss://")):
+    address = urlsplit(text(answer, "url"))
+    if address.scheme not in ("ws", "wss"):
         raise Rejected(
             "Slack gave no address for Socket Mode", remedy="Switch Socket Mode on in the app's settings."
         )
-    return "it opens Socket Mode"
+    (socket,) = parse_qs(address.query).get("app_id") or [""]
+    for home in workspaces:
+        bot = table(await home.api.call("bots.info", bot=home.me.bot), "bot")
+        if socket and text(bot, "app_id") not in ("", socket):
+            raise Rejected(
+                f"the app-level token is of the app {socket}, the bot token in {home.me.team} of {text(bot, 'app_id')}:"
+                " nothing that happens there would be heard",
+                remedy="Take both tokens from the settings of one app.",
+            )
+    return "it opens Socket Mode, for the app of the bot token"
 
 
 def _scopes(home: Workspace) -> Finding:
