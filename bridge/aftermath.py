@@ -41,7 +41,7 @@ def told(effect: effects.Doing, why: str, at: datetime) -> events.Event | None:
                 what=what,
                 remedy=REMEDY,
             )
-        case effects.Remember() | effects.Forget() | effects.Jot() | effects.Share():
+        case effects.Remember() | effects.Forget() | effects.Jot() | effects.Share() | effects.Distil():
             message = effect.press if isinstance(effect, effects.Share) else effect.message
             return events.NotDone(
                 lane=effect.lane, at=at, author=effect.author, message=message, what=why, via=effect.via

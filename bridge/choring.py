@@ -54,7 +54,7 @@ class Choring:
         asks: dict[LoopId, list[Ask]] = {}
         for ask in await self.store.open_asks():
             asks.setdefault(ask.loop, []).append(ask)
-        return list(chores.waiting(loops, asks))
+        return list(chores.waiting(loops, asks, await self.store.proposals()))
 
     async def _digest(self, effect: Chore) -> None:
         where = await place(self.store, self.digest_in)
@@ -94,7 +94,9 @@ class Choring:
 
     async def _archive(self, effect: Chore) -> None:
         now = self.clock.now()
-        for loop in chores.idle(await self.store.loops(limit=LOOPS), after=self.archive_after, now=now):
+        waited_for = {each.loop for each in await self.store.proposals()}
+        loops = await self.store.loops(limit=LOOPS)
+        for loop in chores.idle(loops, after=self.archive_after, now=now, waited_for=waited_for):
             await self.emit(events.WentIdle(lane=loop.thread, at=now, loop=loop.id, since=loop.updated_at))
 
     async def _clear(self, effect: Chore) -> None:

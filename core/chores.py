@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from core.asks import Ask
 from core.ids import IdentityKey, LoopId, ThreadKey
 from core.loop import Loop
 from core.message import Message, Text
+from core.proposals import Proposal
 
 AGAIN = timedelta(days=7)  # after which what still waits is brought up once more
 FIRST = timedelta(days=1)  # what a first digest looks back on
@@ -32,9 +33,18 @@ class Waiting:
     calls: tuple[IdentityKey, ...] = ()
 
 
-def waiting(loops: Sequence[Loop], asks: Mapping[LoopId, Sequence[Ask]]) -> Sequence[Waiting]:
-    """Return the asks that are open and the loops without a driver, the longest wait first."""
-    found = []
+def waiting(
+    loops: Sequence[Loop], asks: Mapping[LoopId, Sequence[Ask]], proposals: Sequence[Proposal] = ()
+) -> Sequence[Waiting]:
+    """Return the asks and proposals that are open and the loops without a driver, the longest wait first."""
+    found = [
+        Waiting(
+            thread=each.thread,
+            words=f"proposal {each.handle} “{wording.line(each.title, 60)}” waits for somebody to `/loop merge {each.handle}` or reject it",
+            since=each.proposed_at,
+        )
+        for each in proposals
+    ]
     for loop in loops:
         title = f"#{loop.handle} “{wording.line(loop.title, 60)}”"
         found += [
@@ -122,10 +132,16 @@ def _for(since: datetime, now: datetime) -> str:
     return wording.duration(max(0.0, (now - since).total_seconds()))
 
 
-def idle(loops: Iterable[Loop], *, after: timedelta, now: datetime) -> Sequence[Loop]:
-    """Return the loops that rest and that nothing has happened in for `after`."""
+def idle(
+    loops: Iterable[Loop], *, after: timedelta, now: datetime, waited_for: Collection[LoopId] = ()
+) -> Sequence[Loop]:
+    """Return the loops that rest, that nothing has happened in for `after`, and whose work nobody is still to judge."""
     return [
         loop
         for loop in loops
-        if loop.live and loop.status in RESTING and not loop.busy and now - loop.updated_at > after
+        if loop.id not in waited_for
+        and loop.live
+        and loop.status in RESTING
+        and not loop.busy
+        and now - loop.updated_at > after
     ]

@@ -74,6 +74,7 @@ class Distil(Doing):
     what: Literal["new", "thread", "loop", "since"]
     author: Author
     message: str
+    via: str = ""
     since: datetime | None = None
     kind: Literal["distil"] = "distil"
 

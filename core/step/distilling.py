@@ -36,6 +36,7 @@ def order(draft: Draft, event: Posted, member: Member, command: Command) -> None
             else "new",
             author=event.author,
             message=event.message,
+            via=event.via,
             since=distill.span(rest, draft.at) if first == "since" else None,
         )
     )

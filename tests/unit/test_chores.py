@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from core import chores, effects, events
 from core.ids import LoopId, ThreadKey
+from core.proposals import Proposal
 from core.testing import store_rig
 from tests.unit.story import THREAD, Story, words
 
@@ -34,6 +35,19 @@ def test_one_thread_has_one_reminder_that_calls_who_is_asked() -> None:
     told = words(message)
     assert all(ask.handle in told for ask in asks)
     assert message.notify == (loop.driver_identity,)
+
+
+def test_proposals_are_brought_up_and_keep_their_loop() -> None:
+    loop = replace(store_rig.a_loop(1), status="idle")
+    proposal = Proposal(
+        id="f" * 32, loop=loop.id, turn=None, thread=loop.thread, layer="knowledge", title="How clocks tick", by=loop.driver, by_name="Maya",
+        base="a" * 40, tip="b" * 40, digest="d", files=(), protected=(), proposed_at=store_rig.at(),
+    )  # fmt: skip
+    waits = chores.waiting([loop], {}, [proposal])
+    (message,) = chores.reminders(waits, after=DAY, last=None, now=store_rig.at(2 * 86_400)).values()
+    assert "proposal ffffff “How clocks tick”" in words(message)
+    assert not message.notify
+    assert not chores.idle([loop], after=DAY, now=store_rig.at(9 * 86_400), waited_for={loop.id})
 
 
 def test_a_digest_holds_what_everybody_here_may_read() -> None:
