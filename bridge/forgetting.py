@@ -20,7 +20,7 @@ from bridge.home import Home
 from bridge.journalling import MOST_NODES, Journalling
 from config import settings as configuration
 from config.settings import Settings
-from core import graph, ids, journal, wording
+from core import graph, ids, journal, layers, wording
 from core.errors import BadInput, Refused
 from core.forget import Scope
 from core.loop import Loop
@@ -72,7 +72,7 @@ class Plan:
         messages = [key for key in scope.emptied | scope.gone if key.startswith("message:")]
         files = [key for key in scope.emptied | scope.gone if key.startswith("file:")]
         parts = [wording.count(len(messages), "message"), wording.count(len(files), "file")]
-        if scope.gone:
+        if scope.lanes:
             parts += [
                 wording.count(len(self.loops), "loop"),
                 f"{wording.count(len(scope.gone), 'node')} of the graph in all",
@@ -226,7 +226,9 @@ class Forgetter:
             held.append(
                 "The journal's remote, in the same commits: its other clones are not the bridge's to change."
             )
-        made, distilled = await self.store.ledger.outside(scope)
+        made, found = await self.store.ledger.outside(scope)
+        facts = sorted(key for key in {*found, *scope.emptied} if key.startswith("memory:"))
+        distilled = [key for key in found if key not in facts]
         if made:
             shown = ", ".join(key.partition(":")[2][:60] for key in made[:SHOWN])
             held.append(
@@ -237,6 +239,7 @@ class Forgetter:
             held.append(
                 f"{wording.count(len(distilled), 'page or claim', 'pages or claims')} distilled from it ({shown}): knowledge changes only by a person's merge."
             )
+        held += await asyncio.to_thread(self._remembered, scope, facts)
         live = [
             loop.handle
             for loop in loops
@@ -252,3 +255,17 @@ class Forgetter:
             "The chat platform's own copy, backups, and what models were sent: not the bridge's to delete."
         )
         return held
+
+    def _remembered(self, scope: Scope, facts: Sequence[str]) -> list[str]:
+        """Return what memory holds: facts in the team's notes, and members' own layers."""
+        held = []
+        if facts:
+            shown = ", ".join(f"m{key.rpartition('/')[2]}" for key in facts[:SHOWN])
+            held.append(
+                f"{wording.count(len(facts), 'fact')} in the team's notes ({shown}): `/loop forget <handle>` takes each out of them."
+            )
+        return held + [
+            f"Their own layer, {layers.personal(ids.MemberId(member))}.git: delete that folder, and what it is pushed to."
+            for member in sorted(scope.members)
+            if (self.loops.parent / f"{layers.personal(ids.MemberId(member))}.git").is_dir()
+        ]

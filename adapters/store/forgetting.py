@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapters.store import facts, journal, proposals, schedules, walks, writes
 from adapters.store.hand import Hand
-from core import asks, forget, graph, ids, loop
+from core import asks, forget, graph, ids, layers, loop
 
 SIGNED = (
     "SELECT node.key AS key, node.kind AS kind, node.audience AS audience FROM edge JOIN node ON node.id = edge.src"
@@ -63,6 +63,8 @@ NO_LOOP = (
 )
 NO_SESSION = "DELETE FROM session_entry WHERE session = :session"
 NO_MEMBER = ("DELETE FROM identity WHERE member = :member", "DELETE FROM member WHERE id = :member")
+# Facts that wait for a word on where they are to be kept.
+UNHELD = "DELETE FROM watermark WHERE key >= 'memory:held:' AND key < 'memory:held;' AND instr(value, '\"' || :word || '\"')"
 PAST = "\U0010ffff"
 
 
@@ -90,12 +92,15 @@ def of_person(
         for key in hand.column(COMES_FROM, key=message, kind="ingested")
         if key.startswith("turn:")
     }
+    own = [key for member in members for key in hand.column(OF_THREAD, thread=_own(member)[1])]
+    facts_of = {row["key"] for row in signed if row["kind"] == "memory"} - set(own)
     return forget.Scope(
-        emptied=frozenset(messages) | frozenset(files),
+        emptied=frozenset(messages) | frozenset(files) | frozenset(facts_of),
         wordless=frozenset(turns),
         begun=frozenset(row["key"] for row in signed if row["kind"] == "loop"),
         decided=frozenset(row["key"] for row in signed if row["kind"] == "decision"),
         renamed={graph.person(ids.IdentityKey(key)): new for key, new in people.items()} | files,
+        gone=frozenset(own),
         loops=frozenset(key for lane in lanes for key in hand.column(LOOPS_OF, thread=lane)),
         identities=frozenset(people),
         members=frozenset(members),
@@ -151,6 +156,22 @@ def purge(scope: forget.Scope, hand: Hand) -> None:
     for key in sorted(scope.gone):
         _drop(key, hand)
     hand.run(LONELY)
+    _unsay(scope, hand)
+    for key in sorted(scope.loops):
+        _loop(key, scope, hand)
+    schedules.purge(scope, hand)
+    proposals.purge(scope, hand)
+    for member in scope.members:
+        for body in list(hand.column(ASKS_BY, member=member)):
+            writes.put_ask(scope.ask(hand.codec.load(asks.Ask, body)), hand)
+        hand.run(NAMELESS, member=member, name=forget.SOMEBODY)
+        hand.run(UNSAY, lane=_own(member)[0])
+        for statement in NO_MEMBER:
+            hand.run(statement, member=member)
+
+
+def _unsay(scope: forget.Scope, hand: Hand) -> None:
+    """Take the words out of what was told and of what is still to be done."""
     for lane in scope.lanes:
         hand.run(UNSAY, lane=lane)
         hand.run(UNDO_ALL, lane=lane)
@@ -160,16 +181,17 @@ def purge(scope: forget.Scope, hand: Hand) -> None:
         hand.run(UNSAY_NAMED, word=word)
         hand.run(UNKEYED, word=word)
         hand.run(UNDO_NAMED, word=word)
-    for key in sorted(scope.loops):
-        _loop(key, scope, hand)
-    schedules.purge(scope, hand)
-    proposals.purge(scope, hand)
-    for member in scope.members:
-        for body in list(hand.column(ASKS_BY, member=member)):
-            writes.put_ask(scope.ask(hand.codec.load(asks.Ask, body)), hand)
-        hand.run(NAMELESS, member=member, name=forget.SOMEBODY)
-        for statement in NO_MEMBER:
-            hand.run(statement, member=member)
+    for word in scope.identities | scope.lanes:
+        hand.run(UNHELD, word=word)
+    for key in scope.emptied:
+        if key.startswith("memory:"):
+            hand.run(UNSAY, lane=layers.lane(key.removeprefix("memory:").rpartition("/")[0]))
+
+
+def _own(member: str) -> tuple[ids.ThreadKey, str]:
+    """Return the lane in which a member's own layer is told, and the audience of what stands in it."""
+    layer = layers.personal(ids.MemberId(member))
+    return layers.lane(layer), layers.audience(layer)
 
 
 def _change(key: str, scope: forget.Scope, hand: Hand) -> None:

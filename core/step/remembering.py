@@ -187,7 +187,8 @@ def _note(draft: Draft, event: Remembered) -> None:
         "deleted": "",
     }
     draft.facts.append(_fact(event, event.memo, event.text, props))
-    draft.edge(key, "by", graph.person(event.author.identity))
+    if event.turn is None:
+        draft.edge(key, "by", graph.person(event.author.identity))
     if event.source:
         draft.edge(key, "distilled_from", event.source)
     if event.origin != event.source:

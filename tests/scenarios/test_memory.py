@@ -137,7 +137,7 @@ async def _in_the_graph(made: House, store: Any) -> None:
     assert sorted(by_audience[layers.EVERYBODY]) == ["", "Tests need Redis"]
     (redis,) = [node for node in facts if node.text == "Tests need Redis"]
     walk = await store.walk(redis.key, depth=1)
-    assert {edge.kind for edge in walk.edges if edge.src == redis.key} == {"by", "links", "distilled_from"}
+    assert {edge.kind for edge in walk.edges if edge.src == redis.key} == {"links", "distilled_from"}
     assert any(node.kind == "message" and "/loop learn" in node.text for node in walk.nodes)
 
 

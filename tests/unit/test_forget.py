@@ -12,11 +12,11 @@ from adapters.store import forgetting as compaction
 from adapters.store import opening
 from bridge import rebuilding
 from bridge.forgetting import Forgetter
-from core import errors, events
+from core import errors, events, graph, layers
 from core.audience import Sight
-from core.ids import IdentityKey
+from core.ids import IdentityKey, message_key
 from core.redact import Redactor
-from tests.unit.journal_rig import Rig, Telling, a_long_story, lane
+from tests.unit.journal_rig import Rig, Telling, a_long_story, lane, who
 
 
 @pytest.fixture
@@ -107,6 +107,46 @@ async def test_a_person(rig: Rig) -> None:
     assert await rebuilt_digest(rig) == graph
     async with rig.telling("new.db") as telling:
         assert len((await telling.store.people()).members) == 2
+
+
+async def test_what_a_person_had_remembered(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        ada = next(
+            member for member in (await telling.store.people()).members.values() if member.name == "Ada"
+        )
+        mine = layers.personal(ada.id)
+        said = await telling.says(lane(1), "ada", "/loop remember adasfact")
+        origin = graph.message(message_key(lane(1), said))
+        for layer, text, memo in (
+            (layers.NOTES, "adasfact", "0123456789ab"),
+            (mine, "adasown", "ba9876543210"),
+        ):
+            path, at = f"memory/x-{memo}.md", rig.clock.now()
+            await telling.tell(
+                events.LayerMoved(
+                    lane=layers.lane(layer), at=at, layer=layer, base="", tip="t",
+                    pages=(events.Page(path=path, text=f"---\nby: x\n---\n\n{text}\n"), events.Page(path="page.md", text="ours" if layer == layers.NOTES else "adaspage")),
+                ),
+                events.Remembered(
+                    lane=lane(1) if layer == layers.NOTES else layers.lane(layer), at=at, layer=layer, memo=memo, handle="m0", path=path,
+                    text=text, author=who("ada"), origin=origin, source=origin,
+                ),
+            )  # fmt: skip
+        await telling.store.keep("memory:held:1", json.dumps({"author": ["local:home/ada", "Ada"], "text": "adasheld"}))  # fmt: skip
+        (rig.home.loops.parent / f"{mine}.git").mkdir(parents=True)
+        plan = await forgetter(rig, telling).plan("ada")
+        for words in ("1 fact in the team's notes (m0123456789ab)", f"Their own layer, {mine}.git"):
+            assert words in plan.said(), plan.said()
+        await forgetter(rig, telling).forget(plan)
+        after = await telling.store.digest()
+        assert await telling.store.kept("memory:held:1") is None
+        kept = await telling.store.nodes([graph.page(layers.NOTES, "page.md"), graph.page(mine, "page.md")])
+        assert [node.text for node in kept] == ["ours"]
+    await asyncio.to_thread(compaction.compact, opening.path_of(rig.url()))
+    left = await everything(rig)
+    assert not [words for words in ("adasown", "adasfact", "adasheld", "adaspage") if words in left]
+    assert await rebuilt_digest(rig) == after
 
 
 async def test_a_stranger(rig: Rig) -> None:
