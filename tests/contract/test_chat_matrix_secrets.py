@@ -60,6 +60,72 @@ async def test_a_message_whose_key_stays_away_is_told_of_once_and_read_when_it_c
     assert [text for text in got if text.startswith("sealed")] == ["sealed", "sealed too"]
 
 
+async def second_device(rig: MatrixRig) -> str:
+    """Log the bot's account in on a second device that holds the bridge's for good, and have it meet everybody; return its id."""
+    account = {"type": "m.id.user", "user": rig.bot_mention}
+    body = {"type": "m.login.password", "identifier": account, "password": rig.given["password"]}
+    made = await rig.synapse.ask("POST", "/_matrix/client/v3/login", body=body)
+    device = str(made["device_id"])
+    await rig.people.ask("loop", "login", user=rig.bot_mention, device=device, token=made["access_token"])
+    await rig.people.ask("loop", "trust", device=rig.device)
+    return device
+
+
+def seeds(rig: MatrixRig) -> str:
+    """Return the signing keys of the bot's account, which the bridge made."""
+    return str(rig.state("SELECT value FROM fact WHERE name = 'cross_signing'")[0][0])
+
+
+async def test_another_device_of_the_account_hands_a_key_over(rig: MatrixRig) -> None:
+    sent = await opened(rig)
+    device = await second_device(rig)
+    await rig.people.ask("loop", "signed_by", seeds=seeds(rig))
+    await rig.people.ask("maya", "withhold", room=rig.room, user=rig.bot_mention, but=[device])
+    await rig.user_posts("sealed", thread=sent.thread)
+    assert (await taken(rig, events.Posted)).text == "sealed"
+    rig.note_stored()
+    await rig.reconnect()
+    await rig.user_posts("the end", thread=sent.thread, who="ravi")
+    assert (await taken(rig, events.Posted)).text == "the end"
+    assert rig.state("SELECT count(*) FROM sealed") == [(0,)]
+    assert not [each for each in await texts(rig, sent.thread) if "I cannot read" in each]
+
+
+async def test_a_device_is_asked_for_keys_once_its_owner_signed_it(rig: MatrixRig) -> None:
+    sent = await opened(rig)
+    device = await second_device(rig)
+    await rig.people.ask("maya", "withhold", room=rig.room, user=rig.bot_mention, but=[device])
+    await rig.user_posts("sealed", thread=sent.thread)
+    await rig.user_posts("in clear", thread=sent.thread, who="ravi")
+    assert (await taken(rig, events.Posted)).text == "in clear"
+    rig.note_stored()
+    await rig.close()
+    rig.state("UPDATE sealed SET at = at - 60")
+    await rig.open()
+    await rig.people.ask("ravi", "said", room=rig.room, words="I cannot read what")
+    await rig.people.ask("loop", "signed_by", seeds=seeds(rig))
+    assert (await taken(rig, events.Posted)).text == "sealed"
+    await rig.user_posts("the end", thread=sent.thread, who="ravi")
+    assert (await taken(rig, events.Posted)).text == "the end"
+    assert len([each for each in await texts(rig, sent.thread) if "I cannot read" in each]) == 1
+
+
+async def test_only_its_own_signature_makes_a_device_one_of_the_accounts(rig: MatrixRig) -> None:
+    published = seeds(rig)
+    rig.state(
+        "UPDATE fact SET value = ? WHERE name = 'cross_signing'", keys.Seeds.fresh().spell()
+    )  # what the server shows is not what was made here
+    await opened(rig)
+    device = await second_device(rig)
+    await rig.people.ask("loop", "signed_by", seeds=published)
+    identity, store = rig.parts.identity, rig.parts.client.nio.device_store
+    async with asyncio.timeout(10):
+        while device not in store[rig.bot_mention]:  # noqa: ASYNC110 - the library tells no one
+            await asyncio.sleep(0.02)
+    await rig.engine.do(identity.trust_own())
+    assert not store[rig.bot_mention][device].verified
+
+
 async def test_history_is_decrypted_edits_too(rig: MatrixRig) -> None:
     sent = await opened(rig, "root")
     reply = await rig.user_posts("old", thread=sent.thread, who="ravi")

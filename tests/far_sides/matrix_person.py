@@ -52,6 +52,8 @@ class Person:
             await self.nio.keys_query()
         if self.nio.should_claim_keys:
             await self.nio.keys_claim(self.nio.get_users_for_key_claiming())
+            if self.nio.olm is not None:  # what was asked for by a device this one never spoke with
+                self.nio.olm.collect_key_requests()  # type: ignore[no-untyped-call]
         await self.nio.send_to_device_messages()
         async with self._turn:
             self._turn.notify_all()
@@ -136,14 +138,19 @@ class Person:
         assert isinstance(gone, nio.RoomRedactResponse), gone
         return gone.event_id
 
-    async def withhold(self, room: str, user: str) -> None:
-        """Write what comes next under a new key that the devices of a user do not get."""
+    async def withhold(self, room: str, user: str, but: Sequence[str] = ()) -> None:
+        """Write what comes next under a new key that the devices of a user do not get, `but` some."""
         olm = self.nio.olm
         assert olm is not None
         self.nio.invalidate_outbound_session(room)
-        await self.wait(f"the devices of {user}", lambda: any(olm.device_store.active_user_devices(user)))
-        for device in olm.device_store.active_user_devices(user):
-            self.nio.blacklist_device(device)
+        known = olm.device_store
+        await self.wait(
+            f"the devices of {user}",
+            lambda: (found := {each.id for each in known.active_user_devices(user)}) and found >= set(but),
+        )
+        for device in known.active_user_devices(user):
+            if device.id not in but:
+                self.nio.blacklist_device(device)
         await self.nio.share_group_session(room, ignore_unverified_devices=True)
         session = olm.outbound_group_sessions[room]
         self.withheld = {
@@ -165,9 +172,20 @@ class Person:
             message = nio.ToDeviceMessage("m.room.encrypted", user, device.id, sealed)
             await self.nio.to_device(message)
 
+    async def trust(self, device: str) -> None:
+        """Hold another device of one's own for good."""
+        olm, user = self.nio.olm, self.nio.user_id
+        assert olm is not None
+        await self.wait(device, lambda: device in olm.device_store[user])
+        self.nio.verify_device(olm.device_store[user][device])
+
+    async def signed_by(self, seeds: str) -> None:
+        """Have this device signed with the account's signing keys, which another device made."""
+        await self._vouch(keys.Seeds.read(seeds))
+
     async def sign(self, password: str) -> None:
         """Set up cross-signing, and sign this device with it."""
-        user, device = self.nio.user_id, str(self.nio.device_id)
+        user = self.nio.user_id
         seeds = keys.Seeds.fresh()
         body: dict[str, Any] = keys.cross_signing(user, seeds)
         path = "/_matrix/client/v3/keys/device_signing/upload"
@@ -176,6 +194,10 @@ class Person:
             who = {"type": "m.id.user", "user": user}
             proof = {"type": "m.login.password", "identifier": who, "password": password}
             await self._ask("POST", path, {**body, "auth": {**proof, "session": answer["session"]}})
+        await self._vouch(seeds)
+
+    async def _vouch(self, seeds: keys.Seeds) -> None:
+        user, device = self.nio.user_id, str(self.nio.device_id)
         found = await self._ask("POST", "/_matrix/client/v3/keys/query", {"device_keys": {user: []}})
         signed = keys.sign(found["device_keys"][user][device], user=user, seed=seeds.self_signing)
         await self._ask("POST", "/_matrix/client/v3/keys/signatures/upload", {user: {device: signed}})

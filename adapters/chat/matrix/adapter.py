@@ -82,7 +82,7 @@ class Parts:
             client=self.client, notebook=self.notebook, lanes=self.lanes, clock=clock, ghosts=wanted.ghosts
         )
         self.past = Past(self.client, self.notebook, self.hearing, clock)
-        self.sealed = Sealed(self.client, self.notebook, self.hearing, self.sending, clock)
+        self.sealed = Sealed(self.client, self.notebook, self.hearing, self.sending, self.identity, clock)
         self.invites = Invites(self.client, servers=wanted.allow_servers, users=wanted.allow_users)
         self.sync = Sync(
             self.client, self.notebook, self.hearing, self.sealed, self.invites, clock, poll=wanted.poll,

@@ -42,6 +42,7 @@ class Client(Line):
     def __init__(self, homeserver: str, folder: Path, *, patience: float = REQUEST) -> None:
         super().__init__(homeserver, folder, patience=patience)
         self.trusting = True  # whether devices their owners did not sign get keys too
+        self.own_changed = False  # whether the account's devices were looked up since they were judged
 
     async def sync(self, since: str, *, full: bool, wait: float, silence: float = LONG) -> Synced:
         """Ask what is new since a token, waiting at most `wait` seconds; `full` brings every room's whole state along.
@@ -72,12 +73,17 @@ class Client(Line):
         with faults.network(), opening.store_errors(self.folder / CRYPTO):
             if client.should_upload_keys:
                 _well(await client.keys_upload())
-            if client.should_query_keys:
-                _well(await client.keys_query())
+            await self._look_up()
             if client.should_claim_keys:
                 _well(await client.keys_claim(client.get_users_for_key_claiming()))
             for answer in await client.send_to_device_messages():
                 _well(answer)
+
+    async def _look_up(self) -> None:
+        """Look up the devices of whom the server says that they changed."""
+        if self.nio.should_query_keys:
+            self.own_changed |= self.user in self.nio.users_for_key_query
+            _well(await self.nio.keys_query())
 
     # ── rooms ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -129,8 +135,7 @@ class Client(Line):
         client = self.nio
         if not client.rooms[room].members_synced:
             _well(await client.joined_members(room))
-        if client.should_query_keys:
-            _well(await client.keys_query())
+        await self._look_up()
         if self.olm.should_share_group_session(room):
             if sharing := client.sharing_session.get(room):
                 await sharing.wait()
@@ -179,11 +184,15 @@ class Client(Line):
         return opening.opened(self.nio, room, raw)
 
     async def request_key(self, room: str, raw: Raw) -> None:
-        """Ask the other devices for the key of an event; asking again for the same key does nothing."""
+        """Ask the account's other devices for the key of an event."""
         sealed = opening.sealed_event(room, raw)
-        if sealed is not None and sealed.session_id not in self.nio.outgoing_key_requests:
-            with faults.network():
-                _well(await self.nio.request_room_key(sealed))
+        if sealed is None:
+            return
+        with faults.network(), opening.store_errors(self.folder / CRYPTO):
+            # The library may have asked the sender by itself, under the same name; it takes no key from there.
+            if asked := self.olm.outgoing_key_requests.pop(str(sealed.session_id), None):
+                self.olm.store.remove_outgoing_key_request(asked)
+            _well(await self.nio.request_room_key(sealed))
 
     # ── files ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

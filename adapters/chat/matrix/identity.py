@@ -14,7 +14,7 @@ from adapters.chat.matrix import keys
 from adapters.chat.matrix.client import API, Client
 from adapters.chat.matrix.faults import Refusal
 from adapters.chat.matrix.notebook import Notebook
-from core.errors import Rejected
+from core.errors import PortError, Rejected
 
 SEEDS: Final = "cross_signing"
 DEFAULT_KEY: Final = "m.secret_storage.default_key"
@@ -53,13 +53,29 @@ class Identity:
             await self._sign(user, device, seeds)
         self.trouble = ""
 
-    async def trust_own(self) -> None:
-        """Take keys from, and give them to, the account's other devices where their owner signed them."""
-        user, client = self._client.user, self._client.nio
-        signed = keys.signed_devices(user, await self.own_keys())
+    async def trust_own(self) -> bool:
+        """Take keys from, and give them to, the account's other devices where its own keys signed them; return whether one is new.
+
+        The keys are those kept here, not those the server shows: a server could show its own, with a device that it made.
+        """
+        user, client, kept = self._client.user, self._client.nio, self._notebook.fact(SEEDS)
+        self._client.own_changed, fresh = False, False
+        if not kept:
+            return False
+        try:
+            answer = await self.own_keys()
+        except PortError:
+            self._client.own_changed = True
+            raise
+        signed = keys.devices_signed_by(keys.Seeds.read(kept).public("self_signing"), user, answer)
         for device in list(client.device_store.active_user_devices(user)):
-            if device.id != self._client.device and device.ed25519 in signed:
-                client.verify_device(device)
+            if device.id == self._client.device:
+                continue
+            if device.ed25519 in signed:
+                fresh |= client.verify_device(device)
+            else:
+                client.unverify_device(device)
+        return fresh
 
     async def _seeds(self, answer: Mapping[str, Any]) -> keys.Seeds | None:
         """Return the private keys that fit the account, or None with the trouble named."""

@@ -128,6 +128,11 @@ def signed_devices(user: str, answer: Object) -> frozenset[str]:
     key = (answer.get("self_signing_keys") or {}).get(user) or {}
     if not own or not is_signed(key, user=user, public=master):
         return frozenset()
+    return devices_signed_by(own, user, answer)
+
+
+def devices_signed_by(own: str, user: str, answer: Object) -> frozenset[str]:
+    """Return the Ed25519 keys of a user's devices that a self-signing key signed, out of an answer to keys/query."""
     devices = ((answer.get("device_keys") or {}).get(user) or {}).values()
     return frozenset(
         device["keys"].get(f"ed25519:{device.get('device_id')}", "")

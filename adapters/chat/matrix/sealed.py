@@ -13,6 +13,7 @@ from typing import Any
 from adapters.chat.matrix import opening, wire
 from adapters.chat.matrix.client import Client
 from adapters.chat.matrix.hearing import Hearing
+from adapters.chat.matrix.identity import Identity
 from adapters.chat.matrix.notebook import Notebook
 from adapters.chat.matrix.sending import Sending
 from core import message
@@ -22,6 +23,7 @@ from core.ports import Clock, Emit
 
 log = logging.getLogger(__name__)
 PATIENCE = 20.0  # seconds a key may be late before anybody is told
+ASKED = 50  # keys, the newest, that devices are asked for again
 CANNOT = (
     "I cannot read what {who} wrote here: the key to it has not reached this device. The message is kept and read as soon as its key"
     " comes. {who} can send it again; if that is not read either, check that {who}'s app lets unverified devices read."
@@ -32,13 +34,21 @@ class Sealed:
     """Keeps events without a key."""
 
     def __init__(
-        self, client: Client, notebook: Notebook, hearing: Hearing, sending: Sending, clock: Clock
+        self,
+        client: Client,
+        notebook: Notebook,
+        hearing: Hearing,
+        sending: Sending,
+        identity: Identity,
+        clock: Clock,
     ) -> None:
         self._client = client
         self._notebook = notebook
         self._hearing = hearing
         self._sending = sending
+        self._identity = identity
         self._clock = clock
+        self._asked: set[str] = set()  # sessions
 
     @property
     def waiting(self) -> bool:
@@ -52,12 +62,30 @@ class Sealed:
             return
         session = wire.words(content, "session_id")
         self._notebook.seal(event, room, session, raw, self._clock.now().timestamp())
-        if opening.sealed_event(room, raw) is None:
+        await self._ask(event, room, raw)
+
+    async def _ask(self, event: str, room: str, raw: Mapping[str, Any]) -> None:
+        session = wire.words(wire.fields(raw, "content"), "session_id")
+        if opening.sealed_event(room, raw) is None or session in self._asked:
             return
         try:
             await self._client.request_key(room, raw)
         except PortError as error:
             log.info("chat.matrix.key_not_asked", extra={"event": event, "why": str(error)})
+        else:
+            self._asked.add(session)
+
+    async def ask_again(self) -> None:
+        """Ask the account's devices for the keys that are still missing."""
+        self._asked.clear()
+        for event, room, raw in list(self._notebook.sealed())[::-1]:
+            if len(self._asked) < ASKED:
+                await self._ask(event, room, raw)
+
+    async def meet_devices(self) -> None:
+        """Judge the account's other devices where they changed; a new one that is trusted may have what others had not."""
+        if self._client.own_changed and await self._identity.trust_own():
+            await self.ask_again()
 
     async def retry(self, emit: Emit, sessions: Sequence[str] | None = None) -> None:
         """Read what can be read now: of the sessions whose keys came, or all."""

@@ -63,6 +63,7 @@ class Sync:
     async def run(self, emit: Emit) -> None:
         """Hand over everything that happens, until cancelled. Raises Rejected when the token is no longer taken."""
         await self._sealed.retry(emit)
+        await self._sealed.ask_again()
         failures = 0
         while True:
             try:
@@ -72,9 +73,9 @@ class Sync:
                 pause = min(LONGEST, 0.5 * 2.0**failures) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
                 if isinstance(error, RateLimited):
                     pause = max(0.05, error.retry_after)
-                failures = min(failures + 1, 10)
                 else:
                     await self._client.redial(None)
+                failures = min(failures + 1, 10)
                 log.warning("chat.matrix.away", extra={"why": str(error), "seconds": round(pause, 1)})
                 await self._clock.sleep(pause)
             except Refusal as refusal:
@@ -94,6 +95,7 @@ class Sync:
             answer = await self._client.sync(since, full=False, wait=wait, silence=self._silence)
         # Devices that are new first: what they sent is read against their keys.
         await self._client.upkeep()
+        await self._sealed.meet_devices()
         await self._take(answer, since, emit)
         self._notebook.remember(SINCE, answer.token)
         self._behind = False
