@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 THREADS = 5_000  # looked at
 MESSAGES = 2_000  # of one thread
 CLAIMS = 5_000
+BEGIN = "distill-from"
+LOOKS_BACK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ class Distilling:
     # ── by the clock ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def chore(self, effect: Chore) -> None:
-        """Say what is due of everything every member may read, channel by channel: the one that waited longest goes first."""
+        """Say what is due of everything every member may read, the oldest first."""
         where = await place(self.store, self.where)
         driver = await self._admin(where) if where else None
         if where is None or driver is None:
@@ -51,13 +53,12 @@ class Distilling:
         if not fresh and not flagged:
             log.info("distill.nothing_new", private=private)
             return
-        channel, nodes = min(fresh.items(), key=lambda pair: pair[1][0].at) if fresh else ("", [])
-        chosen, left = distill.choose(nodes)
+        chosen, left = distill.choose(fresh)
         await self.emit(
             events.DistillDue(
-                lane=where, at=self.clock.now(), order=f"{effect.due.timestamp():.0f}", audience=channel or layers.EVERYBODY,
-                driver=driver, sources=tuple(node.key for node in chosen), marks=distill.marks(chosen),
-                claims=tuple(node.key for node in flagged), left_out=_left_out(left, private, len(fresh) - 1),
+                lane=where, at=self.clock.now(), order=f"{effect.due.timestamp():.3f}", audience=layers.EVERYBODY, driver=driver,
+                sources=tuple(node.key for node in chosen), marks=distill.marks(chosen), claims=tuple(node.key for node in flagged),
+                left_out=_left_out(left, private), round=effect.round,
             )
         )  # fmt: skip
 
@@ -67,26 +68,29 @@ class Distilling:
         found = [key for member in admins for key in people.addresses(member.id, ids.platform_of(where))]
         return found[0] if found else None
 
-    async def _fresh(self) -> tuple[Mapping[str, list[Node]], int]:
-        """Return what was said in channels every member may read and is not distilled, and how many other threads have news."""
-        found: dict[str, list[Node]] = {}
+    async def _fresh(self) -> tuple[Sequence[Node], int]:
+        """Return what was said where every member may read and is not distilled, and how many other threads have news."""
+        begin = await self._begin()
+        found: list[Node] = []
         private = 0
         for thread in await self.store.find_nodes(kind="thread", prefix="thread:", limit=THREADS):
-            nodes = await self._news(thread)
-            if not nodes:
+            upto = distill.marked(thread) or begin
+            newest, _ = await self.store.thread_messages(ThreadKey(thread.audience), limit=1)
+            if not newest or newest[-1].at <= upto:
                 continue
             if self._open(thread):
-                found.setdefault(thread.audience.rpartition("/")[0], []).extend(nodes)
+                found += await self._said(thread, since=upto)
             else:
                 private += 1
-        return {channel: distill.said(nodes, since=None) for channel, nodes in found.items()}, private
+        return distill.said(found, since=None), private
 
-    async def _news(self, thread: Node) -> list[Node]:
-        upto = distill.marked(thread)
-        newest, _ = await self.store.thread_messages(ThreadKey(thread.audience), limit=1)
-        if not newest or (upto is not None and newest[-1].at <= upto):
-            return []
-        return await self._said(thread, since=upto)
+    async def _begin(self) -> datetime:
+        """Return from when on threads count that were never distilled: a while before the first look, so that it finds an end."""
+        kept = await self.store.kept(BEGIN)
+        if kept is None:
+            kept = (self.clock.now() - LOOKS_BACK).isoformat()
+            await self.store.keep(BEGIN, kept)
+        return datetime.fromisoformat(kept)
 
     def _open(self, thread: Node) -> bool:
         """Whether every member may read a thread: its room is known to be open, or an admin said so of its channel."""
@@ -118,7 +122,7 @@ class Distilling:
             events.DistillDue(
                 lane=effect.lane, at=self.clock.now(), order=effect.message, audience=effect.lane, driver=effect.author.identity,
                 sources=tuple(node.key for node in chosen), marks=distill.marks(chosen),
-                claims=tuple(node.key for node in flagged), left_out=_left_out(left, 0, 0), asked=effect.message, shared=shared,
+                claims=tuple(node.key for node in flagged), left_out=_left_out(left, 0), asked=effect.message, shared=shared,
             )
         )  # fmt: skip
 
@@ -168,10 +172,14 @@ class Distilling:
         if loop.condenses is None:
             return ()
         sources = await self.store.nodes(loop.condenses.sources)
-        return distill.said_unproven(distill.unproven(pages, {distill.address(node) for node in sources}))
+        reopened = [
+            node for node in await self.store.nodes(loop.condenses.claims) if not node.props.get("deleted")
+        ]
+        found = distill.unproven(pages, {distill.address(node) for node in sources})
+        return distill.said_unproven((*found, *distill.unmended(pages, reopened)))
 
 
-def _left_out(left: int, private: int, channels: int) -> tuple[str, ...]:
+def _left_out(left: int, private: int) -> tuple[str, ...]:
     found = []
     if left:
         found.append(f"{wording.count(left, 'newer message')} for the next distill")
@@ -179,6 +187,4 @@ def _left_out(left: int, private: int, channels: int) -> tuple[str, ...]:
         found.append(
             f"{wording.count(private, 'thread')} that not everybody can read (`/loop distill` there asks first)"
         )
-    if channels > 0:
-        found.append(f"{wording.count(channels, 'other channel')} for the next distill")
     return tuple(found)

@@ -17,8 +17,8 @@ from core.assemble import Capsule
 from core.errors import BadInput
 from core.graph import Node
 
-MOST = 300  # messages one loop is given
-CHARS = 80_000  # of all of them
+MOST = 400  # messages one loop is given
+CHARS = 120_000  # of all of them
 MESSAGE_CHARS = 6_000
 ANSWER_CHARS = 4_000
 CLAIM_CHARS = 2_000
@@ -271,7 +271,7 @@ def unproven(pages: Mapping[str, str], given: Collection[str]) -> tuple[Unproven
     found = []
     for path, text in pages.items():
         if path.startswith(CLAUDE):
-            if not any(html.unescape(link) in given for link in _LINK.findall(text)):
+            if text and not any(html.unescape(link) in given for link in _LINK.findall(text)):
                 found.append(Unproven(path=path, text=path, why="names no source that was given"))
             continue
         if not path.endswith((".md", ".markdown")):
@@ -283,6 +283,17 @@ def unproven(pages: Mapping[str, str], given: Collection[str]) -> tuple[Unproven
                 found.append(
                     Unproven(path=path, text=claim.text, why=f"names {claim.links[0]}, which was not given")
                 )
+    return tuple(found)
+
+
+def unmended(pages: Mapping[str, str], reopened: Sequence[Node]) -> tuple[Unproven, ...]:
+    """Return the claims that were to be reopened and stand as they stood, in pages that changed or in others."""
+    found = []
+    for node in reopened:
+        path, n = node.props.get("path", ""), node.key.rpartition("#")[2]
+        if path not in pages or any(claim.n == n for claim in claims(pages[path])):
+            why = f"still says what it said, though its source was {node.props.get('how', 'changed')}"
+            found.append(Unproven(path=path, text=node.text, why=why))
     return tuple(found)
 
 

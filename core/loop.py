@@ -80,6 +80,7 @@ class Condensing:
     left_out: tuple[str, ...] = ()
     quiet: bool = False
     asked: bool = False
+    round: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,8 +164,9 @@ class Layer(tree.Tree):
         )
 
     async def changed(self, since: str, tree: str) -> dict[str, str]:
-        """Return the text files that read otherwise in a commit or tree than at `since`."""
-        return (await self.differing(since, tree, most=PAGE_BYTES))[0]
+        """Return the text files that read otherwise in a commit or tree than at `since`; what is no more is empty."""
+        pages, gone = await self.differing(since, tree, most=PAGE_BYTES)
+        return {**pages, **dict.fromkeys(gone, "")}
 
     async def read(self, files: Sequence[tree.File]) -> dict[str, str]:
         """Return the texts of files that are text, path → text."""

@@ -64,6 +64,7 @@ class Chore(Doing):
     job: str
     due: datetime
     since: datetime | None = None
+    round: int = 1  # a job that goes on at once after it found nothing counts
     kind: Literal["chore"] = "chore"
 
 

@@ -71,6 +71,7 @@ class DistillDue(Happening):
     left_out: tuple[str, ...] = ()  # sentences
     asked: str = ""  # the message that asked, empty when the clock did
     shared: bool = True  # every member could have read all of it
+    round: int = 1
     kind: Literal["distill_due"] = "distill_due"
 
     @property

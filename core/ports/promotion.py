@@ -83,7 +83,7 @@ class Promotions(Protocol):
         """Return what merging `tip` into `base` would change, as untrusted text."""
 
     async def pages(self, layer: str, base: str, tip: str) -> Mapping[str, str]:
-        """Return the text files that merging `tip` into `base` would change, as they would read: path → text."""
+        """Return the text files that merging `tip` into `base` would change, as they would read: path → text, empty for one that goes."""
 
     def mirror(self, layer: str) -> Path:
         """Return the folder of the layer's bare repository on the host."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
 
 from core import distill, graph, layers, people, timecards
 from core.commands import Command
-from core.effects import Distil, Priority
+from core.effects import Chore, Distil, Priority
 from core.events import Author, DistillDue, Posted, Pressed
 from core.ids import CardKey, LoopId, ThreadKey, Token, derived
 from core.loop import Condensing, Loop
@@ -15,7 +14,7 @@ from core.people import Member
 from core.step import claims, driving, starting
 from core.step.draft import Draft
 
-Answer = Literal["allow", "refuse"]
+ROUNDS = 5  # of one tick: a long past costs no more than that in a day
 
 
 def order(draft: Draft, event: Posted, member: Member, command: Command) -> None:
@@ -71,7 +70,7 @@ def _refuse(draft: Draft, event: DistillDue, what: str, remedy: str = "") -> Non
 def _begin(draft: Draft, event: DistillDue, member: Member) -> None:
     given = Condensing(
         audience=event.audience, sources=event.sources, claims=event.claims, marks=event.marks, left_out=event.left_out,
-        quiet=not event.asked, asked=not event.shared,
+        quiet=not event.asked, asked=not event.shared, round=event.round,
     )  # fmt: skip
     author = Author(identity=event.driver, name=member.name)
     loop = Loop(
@@ -148,6 +147,17 @@ def ended(draft: Draft) -> bool:
     draft.now(condenses=replace(given, marks=(), claims=(), quiet=silent))
     if silent:
         driving.put_away(draft, archive=True)
+        if given.round < ROUNDS:
+            # Nothing of it was worth a page: what was said after it is not left waiting for another day.
+            draft.effects.append(
+                Chore(
+                    key=draft.key("chore", "on"),
+                    lane=draft.lane,
+                    job="distill",
+                    due=draft.at,
+                    round=given.round + 1,
+                )
+            )
     return silent
 
 

@@ -176,20 +176,37 @@ async def test_distilling_takes_what_everybody_may_read_and_says_what_it_left(ri
     await rig.tells("slack:T1/G1/3.3", "salaries")
     await rig.chore("distill")
     (due,) = rig.of(events.DistillDue)
-    assert (due.lane, due.audience, due.driver, due.shared) == (WHERE, "slack:T1/C1", "slack:T1/UA", True)
-    assert [node.text for node in await rig.store.nodes(due.sources)] == ["the clock is frozen"]
-    assert due.left_out == (
-        "1 thread that not everybody can read (`/loop distill` there asks first)",
-        "1 other channel for the next distill",
-    )
-    ((thread, upto),) = due.marks
-    mark = graph.Node(
-        key=f"thread:{thread}", kind="thread", audience=thread, at=upto, props={"distilled": upto.isoformat()}
-    )
-    await rig.settle(facts=(mark,))
+    assert (due.lane, due.audience, due.driver, due.shared) == (WHERE, "bridge", "slack:T1/UA", True)
+    assert [node.text for node in await rig.store.nodes(due.sources)] == [
+        "the clock is frozen",
+        "declared open",
+    ]
+    assert due.left_out == ("1 thread that not everybody can read (`/loop distill` there asks first)",)
+    marks = [
+        graph.Node(key=f"thread:{thread}", kind="thread", audience=thread, at=upto, props={"distilled": upto.isoformat()})
+        for thread, upto in due.marks
+    ]  # fmt: skip
+    await rig.settle(facts=tuple(marks))
     rig.clock.advance(86_400)
     await rig.chore("distill")
-    assert rig.of(events.DistillDue)[-1].audience == "slack:T1/C2"
+    assert len(rig.of(events.DistillDue)) == 1
+    await rig.tells("slack:T1/C1/1.1", "and thawed again", room=focus.OPEN)
+    await rig.chore("distill")
+    assert [node.text for node in await rig.store.nodes(rig.of(events.DistillDue)[1].sources)] == [
+        "and thawed again"
+    ]
+
+
+async def test_the_first_look_goes_back_a_week_and_drops_nothing_said_since(rig: Rig) -> None:
+    await rig.tells("slack:T1/C2/1.1", "ages ago")
+    rig.clock.advance(30 * 86_400)
+    await rig.tells("slack:T1/C2/1.1", "lately")
+    await rig.chore("distill")
+    rig.clock.advance(30 * 86_400)
+    await rig.chore("distill")
+    for due in rig.of(events.DistillDue):
+        assert [node.text for node in await rig.store.nodes(due.sources)] == ["lately"]
+    assert len(rig.of(events.DistillDue)) == 2
 
 
 @pytest.mark.parametrize(

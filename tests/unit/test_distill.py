@@ -86,6 +86,23 @@ def test_what_rests_on_nothing_that_was_given_is_found() -> None:
     ]
 
 
+def test_a_claim_that_was_to_be_reopened_and_stands_is_named() -> None:
+    (first, *_) = distill.claims(PAGE)
+    node = Node(
+        key=f"claim:knowledge/clock.md#{first.n}", kind="claim", audience="bridge", at=AT, text=first.text,
+        props={"path": "clock.md", "how": "deleted"},
+    )  # fmt: skip
+    for pages, stands in (
+        ({"clock.md": PAGE}, True),
+        ({"other.md": "x"}, True),
+        ({"clock.md": "- New. " + KEY}, False),
+        ({"clock.md": ""}, False),
+    ):
+        assert bool(distill.unmended(pages, [node])) is stands
+    (line,) = distill.said_unproven(distill.unmended({}, [node]))
+    assert "still says what it said, though its source was deleted" in line
+
+
 @given(st.text(max_size=400))
 def test_any_page_can_be_read(text: str) -> None:
     for claim in distill.claims(text):

@@ -76,6 +76,11 @@ def test_what_the_clock_finds_stays_silent_until_there_is_something(days: Days) 
     assert not days.of(effects.Say) + days.of(effects.Show)
     assert days.loop.status == "archived"
     assert len(days.distilled()) == 1
+    assert [(chore.job, chore.round) for chore in days.of(effects.Chore)] == [("distill", 2)]
+    days.due(round=5)
+    days.begun()
+    days.results("Nothing yet.")
+    assert not days.of(effects.Chore)
 
 
 def test_what_came_of_it_is_shown(days: Days) -> None:
