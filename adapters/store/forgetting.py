@@ -165,7 +165,6 @@ def purge(scope: forget.Scope, hand: Hand) -> None:
         for body in list(hand.column(ASKS_BY, member=member)):
             writes.put_ask(scope.ask(hand.codec.load(asks.Ask, body)), hand)
         hand.run(NAMELESS, member=member, name=forget.SOMEBODY)
-        hand.run(UNSAY, lane=_own(member)[0])
         for statement in NO_MEMBER:
             hand.run(statement, member=member)
 
@@ -183,9 +182,14 @@ def _unsay(scope: forget.Scope, hand: Hand) -> None:
         hand.run(UNDO_NAMED, word=word)
     for word in scope.identities | scope.lanes:
         hand.run(UNHELD, word=word)
-    for key in scope.emptied:
-        if key.startswith("memory:"):
-            hand.run(UNSAY, lane=layers.lane(key.removeprefix("memory:").rpartition("/")[0]))
+    told = {
+        layers.lane(key.removeprefix("memory:").rpartition("/")[0])
+        for key in scope.emptied
+        if key.startswith("memory:")
+    }
+    for lane in told | {_own(member)[0] for member in scope.members}:
+        hand.run(UNSAY, lane=lane)
+        hand.run(UNDO_ALL, lane=lane)
 
 
 def _own(member: str) -> tuple[ids.ThreadKey, str]:
