@@ -40,6 +40,7 @@ user = "maya"
 [http]
 port = 0
 """
+KEPT = "Your loop and its files are kept."  # what a failure's card says
 PATIENCE = 90.0  # seconds for any one step
 TASK = "/loop --repo demo fix the failing test"
 
@@ -201,13 +202,22 @@ async def _command(demo: Demo, maya: Client, words: str, expected: str) -> Recor
 
 
 async def _until(client: Client, wanted: Callable[[Record], bool]) -> Record:
+    def failed(record: Record) -> bool:
+        return _is_bots(record) and KEPT in client.text(record)
+
     try:
-        return await client.wait_for(wanted, PATIENCE)
+        found = await client.wait_for(lambda record: wanted(record) or failed(record), PATIENCE)
     except Unavailable as exc:
         raise LoopbridgeError(
             f"A step of the demo did not come within {PATIENCE:.0f} s.",
             remedy="`loopbridge doctor` tries everything the bridge needs.",
         ) from exc
+    if failed(found):
+        what = client.text(found).partition(KEPT)[0].strip()
+        raise LoopbridgeError(
+            f"The loop failed. {what}", remedy="`loopbridge doctor` tries everything the bridge needs."
+        )
+    return found
 
 
 def _is_bots(record: Record) -> bool:
