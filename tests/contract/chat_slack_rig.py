@@ -267,6 +267,8 @@ class SlackRig:
         )  # fmt: skip
         await child.communicate(encoding.encode(message).encode())
         assert child.returncode == -signal.SIGKILL
+        for team in self.slack.world.teams.values():
+            self.memory.kept[f"slack:pages:{team.id}"] = ""  # as it would have left them, with this memory
         await self.open()
 
     async def stranger_posts(self, thread: ThreadKey, message: Message) -> str:

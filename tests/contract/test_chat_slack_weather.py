@@ -247,3 +247,55 @@ async def test_a_revoked_app_is_said(rig: SlackRig) -> None:
     with pytest.raises(Rejected, match="revoked"):
         await asyncio.wait_for(asyncio.shield(rig._listening), 10)
     rig._listening = None
+
+
+def reads(rig: SlackRig) -> int:
+    """Return how often threads were read for what the bridge had posted there."""
+    return sum(
+        str(call.args.get("include_all_metadata")).lower() in ("1", "true")
+        for call in rig.slack.called("conversations.replies")
+    )
+
+
+async def test_a_restart_in_good_order_reads_no_thread_again(rig: SlackRig) -> None:
+    threads = [await opened(rig, f"thread {number}") for number in range(3)]
+    await rig.reconnect()
+    cards = [
+        await rig.adapter.post(sent.thread, message.text("working"), key=f"card {sent.message}")
+        for sent in threads
+    ]
+    before = reads(rig)
+    await rig.reconnect()
+    for sent, card in zip(threads, cards, strict=True):
+        again = await rig.adapter.post(sent.thread, message.text("working"), key=f"card {sent.message}")
+        assert again == card
+        await rig.adapter.post(sent.thread, message.text("more"), key=f"more {sent.message}")
+        await rig.adapter.edit(sent.thread, card, message.text("done"))
+    assert reads(rig) == before
+    assert await texts(rig, threads[2].thread) == ["thread 2", "done", "more"]
+
+
+async def test_what_a_killed_bridge_had_posted_is_read_at_slack(rig: SlackRig) -> None:
+    sent = await opened(rig)
+    await rig.reconnect()
+    await rig.adapter.post(sent.thread, message.text("known"), key="known")
+    await rig.post_and_die(sent.thread, message.text("the answer"), key="k")
+    before = reads(rig)
+    await rig.adapter.post(sent.thread, message.text("the answer"), key="k")
+    assert reads(rig) == before + 1
+    assert (await texts(rig, sent.thread)).count("the answer") == 1
+
+
+async def test_a_post_that_was_called_off_is_looked_for_after_the_restart(rig: SlackRig) -> None:
+    sent = await opened(rig)
+    await rig.reconnect()
+    await rig.adapter.post(sent.thread, message.text("known"), key="known")
+    rig.slack.faults.fail("chat.postMessage", status="hang")
+    posting = asyncio.create_task(rig.adapter.post(sent.thread, message.text("the answer"), key="k"))
+    await asyncio.sleep(0.3)
+    posting.cancel()
+    before = reads(rig)
+    await rig.reconnect()
+    await rig.adapter.post(sent.thread, message.text("the answer"), key="k")
+    assert reads(rig) == before + 1
+    assert (await texts(rig, sent.thread)).count("the answer") == 1

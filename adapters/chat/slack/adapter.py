@@ -20,6 +20,7 @@ from adapters.chat.slack import names, probe, workspace
 from adapters.chat.slack.client import TIMEOUT, Api, quiet_logger
 from adapters.chat.slack.listening import Listening, Reach, Setup
 from adapters.chat.slack.names import Place
+from adapters.chat.slack.shelf import Shelf
 from adapters.chat.slack.workspace import Workspace
 from core.errors import Rejected
 from core.events import FileRef
@@ -100,6 +101,9 @@ class SlackChat:
                 log.error("chat.slack.token_refused", extra={"why": str(exc), "remedy": exc.remedy})  # noqa: TRY400 - no trace wanted
             else:
                 self._workspaces[home.me.team] = home
+                shelf = Shelf(team=home.me.team, remember=self._setup.remember, recall=self._setup.recall)
+                home.voice.book.learn(await shelf.take())
+                stack.push_async_callback(shelf.put_away, home.voice.book)
                 stack.push_async_callback(home.sessions.stop)
         if not self._workspaces:
             raise (

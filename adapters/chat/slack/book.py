@@ -1,12 +1,15 @@
 """What the bridge has posted where. Owns: Book, Page. Imports: core, client. Effects: reads threads at Slack.
 
 Every post carries its key in the message's metadata, so a thread itself says what was posted under which key: before the first post into
-a thread that is older than this process (and again after a call whose outcome is not known) the thread is read.
+a thread that is older than this process (and again after a call whose outcome is not known) the thread is read, unless what is known of it
+came over from an earlier process.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +17,7 @@ from adapters.chat.slack import names, wire
 from adapters.chat.slack.client import Api
 from adapters.chat.slack.names import Me, Place
 from adapters.chat.slack.payload import Json, number, rows, table, text
+from core.errors import PortError
 
 PAGES = 2_000  # threads that are remembered
 PER_PAGE = 500
@@ -25,10 +29,24 @@ class Page:
 
     parts: dict[str, dict[int, str]] = field(default_factory=dict)
     files: list[tuple[str, str]] = field(default_factory=list)
+    under_way: int = 0  # posts and files whose outcome is not known yet
+    hearsay: bool = False  # not read at Slack by this process
+    whole: bool = True  # whether everything that was posted is on it
 
     def note(self, key: str, part: int, ts: str) -> None:
         """Remember a post."""
         self.parts.setdefault(key, {})[part] = ts
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Count what is sent within as under way, for good where it is called off: whether Slack took it is not known then."""
+        self.under_way += 1
+        try:
+            yield
+        except PortError:
+            self.under_way -= 1
+            raise
+        self.under_way -= 1
 
     def key_of(self, posted: str) -> str | None:
         """Return the key of a message by the ts of its first part."""
@@ -56,6 +74,21 @@ class Book:
         while len(self._pages) > PAGES:
             self.forget(next(iter(self._pages)))
         return page
+
+    def pages(self) -> list[tuple[Place, Page]]:
+        """Return what is known of each thread, the last spoken in last."""
+        return list(self._pages.items())
+
+    def learn(self, known: Sequence[tuple[Place, Page]]) -> None:
+        """Take in what an earlier process knew of threads."""
+        for place, page in known:
+            page.hearsay = True
+            self._pages.setdefault(place, page)
+
+    async def again(self, place: Place) -> Page:
+        """Return what was posted in a thread, read anew."""
+        self.forget(place)
+        return await self.page(place)
 
     def forget(self, place: Place) -> None:
         """Drop what is known of a thread, to be read again: a call's outcome is uncertain."""

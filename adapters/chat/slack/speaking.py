@@ -35,6 +35,11 @@ class Speaking:
         self._shown: OrderedDict[str, str] = OrderedDict()  # by ts: a digest of what stands there
         self._whispered: OrderedDict[str, None] = OrderedDict()
 
+    @property
+    def book(self) -> Book:
+        """Return what was posted where."""
+        return self._book
+
     # ── posts ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def post(self, place: Place, message: Message, *, key: str) -> str:
@@ -68,8 +73,9 @@ class Speaking:
         return ts
 
     async def _put(self, place: Place, page: Page, part: Part, *, key: str, number: int, of: int) -> str:
-        ts = await self._send(place, part, _metadata(key, number, of))
-        page.note(key, number, ts)
+        with page.sending():
+            ts = await self._send(place, part, _metadata(key, number, of))
+            page.note(key, number, ts)
         self._remember(ts, part)
         return ts
 
@@ -96,6 +102,9 @@ class Speaking:
         """Replace a message by the ts of its first part. Raises Rejected when it is gone or not the bridge's own."""
         page = await self._book.page(place)
         key = page.key_of(posted)
+        if key is None and page.hearsay:
+            page = await self._book.again(place)
+            key = page.key_of(posted)
         if key is None:
             raise Rejected("this Slack message is not the bridge's own")
         there = dict(page.parts[key])
@@ -198,12 +207,14 @@ class Speaking:
     async def _share(self, place: Place, page: Page, files: list[tuple[str, str]]) -> None:
         for identifier, name in files:
             try:
-                await self._api.call(
-                    "files.completeUploadExternal",
-                    files=[{"id": identifier, "title": name}],
-                    channel_id=place.channel,
-                    thread_ts=place.thread_ts or None,
-                )
+                with page.sending():
+                    await self._api.call(
+                        "files.completeUploadExternal",
+                        files=[{"id": identifier, "title": name}],
+                        channel_id=place.channel,
+                        thread_ts=place.thread_ts or None,
+                    )
+                    page.whole = False  # which message the file became is for the thread to tell
             except Uncertain:
                 self._book.forget(place)
                 raise

@@ -34,7 +34,7 @@ EMOJI: Mapping[str, str] = {
     "👀": "eyes", "✅": "white_check_mark", "❌": "x", "🔁": "repeat", "👍": "+1", "👎": "-1", "⏳": "hourglass_flowing_sand",
     "🎉": "tada", "⚠️": "warning", "🛑": "octagonal_sign", "♾️": "infinity", "🤖": "robot_face", "💬": "speech_balloon",
 }  # fmt: skip
-_DECISION = re.compile(r"\s*(approve|deny|edit)\b", re.IGNORECASE)
+_DECISION = re.compile(r"\s*(approve|deny|edit|answer)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
