@@ -25,6 +25,7 @@ THREAD_READ = 2_000  # messages looked at
 SAID = 40  # newest messages whose words and links count
 LOOPS, DECISIONS, PAGES = 3, 12, 12
 KEPT = ("page", "memory", "note")
+INDEXES = ("/memory/README.md", "/memory/MEMORY.md")  # they repeat what the facts say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +133,9 @@ class Gathering:
         both = Sight(thread=loop.thread, member=MemberId(loop.driver))
         found = await self.store.search(words, sight=both, kinds=KEPT, limit=PAGES)
         pages = [*await self.store.nodes(sorted(near)), *found]
-        seen = _once(node for node in pages if node.text and sight.sees(node.audience))
-        return seen, sum(not sight.sees(node.audience) for node in found)
+        pages = [node for node in pages if node.text and not node.key.endswith(INDEXES)]
+        seen = _once(node for node in pages if sight.sees(node.audience))
+        return seen, len({node.key for node in pages if not sight.sees(node.audience)})
 
 
 async def opened(store: Store, nodes: Iterable[Node]) -> AbstractSet[str]:

@@ -50,13 +50,24 @@ class Referring:
             case "loop":
                 loops = await self.store.find_loop(name)
                 found = list(await self.store.nodes([graph.loop(loop.id) for loop in loops]))
+            case "fact":
+                member = (await self.store.people()).of(effect.author.identity)
+                own = [layers.personal(member.id)] if member else []
+                prefixes = [graph.memory(layer, name) for layer in (layers.NOTES, *own)]
+                found = [
+                    node
+                    for one in prefixes
+                    for node in await self.store.find_nodes(kind="memory", prefix=one)
+                ]
             case _:
                 found = list(await self.store.nodes([name]))
         found = [node for node in found if node.text and not node.props.get("deleted")]
         if len(found) == 1:
             return found[0]
         if found:
-            raise BadInput(f"{len(found)} loops have an id like that.", remedy="Give more of its characters.")
+            raise BadInput(
+                f"{len(found)} things have an id like that.", remedy="Give more of its characters."
+            )
         raise BadInput(
             f"Nothing is known here of {wording.code(name.partition(':')[2] or name, 80)}.",
             remedy="A link works when the bridge has seen the message: it reads threads that have a loop. `/loop context` numbers what there is.",

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from core import events, givencards, prompts
+from core import events, givencards, graph, prompts
 from core.audience import Sight
 from core.graph import Node
 from core.ports import Clock, Emit, Store, ToolAnswer, ToolSpec, ToolUse
@@ -70,7 +70,7 @@ class Searching:
 
     async def _find(self, use: ToolUse, query: str, limit: int) -> list[Node]:
         loop = await self.store.loop(use.loop)
-        out = loop.excluded if loop else ()
+        out = (graph.loop(use.loop), *(loop.excluded if loop else ()))
         sight = Sight(thread=use.thread)
         found = await self.store.search(query, sight=sight, kinds=KINDS, limit=limit + len(out[:MOST]))
         return [node for node in found if node.key not in out][:limit]

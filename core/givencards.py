@@ -26,6 +26,8 @@ def title(node: Node) -> str:
         return f"loop #{node.key.partition(':')[2][:6]} “{wording.line(props.get('title', node.text), 80)}”"
     if node.kind == "decision":
         return f"decision {props.get('handle', '')} “{wording.line(node.text, 80)}” by {wording.line(props.get('owner', '?'), 30)}"
+    if node.kind == "memory":
+        return f"fact “{wording.line(node.text, 100)}”"
     if node.kind in ("page", "claim"):
         return f"{node.kind} {wording.code(node.key.partition(':')[2], 100)}"
     return f"{node.kind.replace('_', ' ')} {wording.line(node.text, 100)}"
@@ -36,7 +38,7 @@ def receipt(loop: Loop, given: Sequence[Node], *, secret: str) -> Message:
     lines = []
     for number, node in list(enumerate(given, start=1))[:SHOWN]:
         out = " · excluded" if node.key in loop.excluded else ""
-        lines.append(f"{number}. {node.at:%m-%d %H:%M} UTC  {title(node)}{_link(node)}{out}")
+        lines.append(f"{number}. {node.at:%Y-%m-%d %H:%M} UTC  {title(node)}{_link(node)}{out}")
     if len(given) > SHOWN:
         lines.append(f"… and {len(given) - SHOWN:,} more")
     known = {node.key for node in given}

@@ -15,6 +15,7 @@ URL = re.compile(r"https?://[^\s<>\"'|`]+")
 KEY = re.compile(r"(?<![\w/])[a-z]{2,20}:[^\s/#]+/[^\s#<>\"'`]+#[^\s<>\"'`]+")  # a message's own key
 PAGE = re.compile(r"(?<![\w/.-])(?:knowledge|notes)/[\w./-]*\w")
 OWN_PAGE = re.compile(r"^(?:(knowledge|notes|personal)/)([\w./ -]*\w)$")
+FACT = re.compile(r"^m([0-9a-f]{3,32})$", re.IGNORECASE)
 LOOP = re.compile(r"^(?:loop\s+)?#?([0-9a-f]{4,32})$", re.IGNORECASE)
 NUMBER = re.compile(r"^\d{1,4}$")
 TRAILING = ".,;:!?)]}"
@@ -22,9 +23,10 @@ TRAILING = ".,;:!?)]}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """One thing somebody named: `name` is a number on a receipt, a link, a message's or page's node key, or the start of a loop's id."""
+    """One thing somebody named: `name` is a number on a receipt, a link, a message's or page's node key, the start of a loop's
+    or a fact's id."""
 
-    kind: Literal["number", "link", "node", "loop"]
+    kind: Literal["number", "link", "node", "loop", "fact"]
     name: str
 
 
@@ -43,7 +45,7 @@ def pages(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def read(words: str, *, thread: ThreadKey, member: MemberId, numbered: bool = False) -> Reference | None:
-    """Return what a member's words name, None when they name nothing: a link, a page, a loop, a message of this thread.
+    """Return what a member's words name, None when they name nothing: a link, a page, a fact, a loop, a message of this thread.
 
     With `numbered` a bare number is a line of the receipt.
     """
@@ -57,6 +59,8 @@ def read(words: str, *, thread: ThreadKey, member: MemberId, numbered: bool = Fa
     if page := OWN_PAGE.match(plain):
         layer = layers.personal(member) if page.group(1) == "personal" else page.group(1)
         return Reference(kind="node", name=graph.page(layer, page.group(2)))
+    if match := FACT.match(plain):
+        return Reference(kind="fact", name=match.group(1).lower())
     if match := LOOP.match(plain):
         return Reference(kind="loop", name=match.group(1).lower())
     if re.fullmatch(r"#?[\w.$:-]{1,200}", plain):

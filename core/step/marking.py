@@ -64,7 +64,7 @@ def referred(draft: Draft, event: Referred) -> None:
     source = event.found
     if source is None:
         draft.tell(event.author.identity, event.what, event.remedy)
-    elif source.kind != "message" or source.audience != draft.lane:
+    elif not source.key.startswith(graph.message(message_key(draft.lane, ""))):
         draft.tell(
             event.author.identity,
             "Only messages of this thread can be marked here.",
