@@ -71,9 +71,11 @@ class Story:
             },
         )
         schedules = {entry.id: entry for entry in (*self.desk.schedules, *outcome.schedules)}
+        proposed = {entry.id: entry for entry in (*self.desk.proposals, *outcome.proposals)}
         self.desk = replace(
             self.desk,
             loop=loop,
+            proposals=tuple(proposed.values()),
             schedules=tuple(entry for entry in schedules.values() if not entry.deleted),
             asks=tuple(ask for ask in known.values() if loop and ask.loop == loop.id),
             people=people,

@@ -1,0 +1,272 @@
+"""The rules of promoting and of proposals, without git: who may, what a round means, what is told where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core import effects, events, graph, proposals
+from core.events import Promoted
+from core.ids import IdentityKey, MemberId, ThreadKey
+from core.layers import KNOWLEDGE, NOTES, personal
+from core.message import Buttons
+from core.proposals import Proposal
+from tests.unit.story import THREAD, Story, who
+
+ELSEWHERE = ThreadKey("local:home/general/9")
+MAYA = MemberId("maya")
+FILES = (("clock.md", 3, 1),)
+
+
+class Review(Story):
+    """A loop that has finished a turn, and proposes."""
+
+    def idle(self) -> Review:
+        self.started("/loop write down what we know of clocks")
+        self.results("Written.")
+        self.taken()
+        return self
+
+    def proposes(self, *, protected: tuple[str, ...] = (), request: str = "r1", proposal: str = "ab" * 16, **more: Any) -> Proposal:  # fmt: skip
+        self.wait(1)
+        given = {"digest": "d1", "base": "a" * 40, "tip": "b" * 40, "diff": "+clocks", **more}
+        self.tell(
+            events.Proposed(
+                lane=THREAD, at=self.at, loop=self.loop.id, turn=self.turn.id, request=request, layer=KNOWLEDGE, proposal=proposal,
+                title="Clocks", files=FILES, protected=protected, **given,
+            )
+        )  # fmt: skip
+        return self.proposal
+
+    @property
+    def proposal(self) -> Proposal:
+        return self.desk.proposals[-1]
+
+    def weighs(self, name: str, choice: Any, text: str = "", *, via: str = ELSEWHERE) -> list[effects.Effect]:
+        self._number += 1
+        self.wait(1)
+        return self.tell(
+            events.ProposalWeighed(
+                lane=THREAD, at=self.at, proposal=self.proposal.id, choice=choice, words=text, author=who(name),
+                message=str(self._number), via=via,
+            )
+        )  # fmt: skip
+
+    def press(
+        self, name: str, choice: proposals.Choice, text: str = "", *, of: Proposal | None = None
+    ) -> None:
+        self.presses(name, proposals.token(self.house.secret, of or self.proposal, choice), text)
+
+    def merges(self) -> effects.MergeProposal:
+        (effect,) = self.of(effects.MergeProposal)
+        return effect
+
+
+def test_a_proposal_waits_on_a_card_and_is_part_of_the_graph() -> None:
+    story = Review().idle()
+    story.proposes()
+    (card,) = [said for said in story.of(effects.Say) if said.card]
+    assert card.message.notify == (IdentityKey("local:home/maya"),)
+    (row,) = [block for block in card.message.blocks if isinstance(block, Buttons)]
+    assert [button.label for button in row.buttons] == ["Merge", "Reject…", "Edit by the loop…", "Diff"]
+    edges = {(fact.src, fact.kind, fact.dst) for fact in story.facts if isinstance(fact, graph.Edge)}
+    commit = graph.commit(KNOWLEDGE, "b" * 40)
+    assert (graph.turn(story.turn.id), "produced", commit) in edges
+    assert (commit, "touches", graph.page(KNOWLEDGE, "clock.md")) in edges
+
+
+@pytest.mark.parametrize(
+    ("name", "protected", "words"),
+    [
+        ("eve", (), "That is for members of this bridge"),
+        ("gus", (), "That is for members of this bridge"),
+        ("ravi", (".claude/skills/x.md",), "Ada can merge it."),
+    ],
+)
+def test_who_may_not_merge_hears_who_can(name: str, protected: tuple[str, ...], words: str) -> None:
+    story = Review().idle()
+    story.proposes(protected=protected)
+    story.press(name, "merge")
+    assert words in story.told()
+    assert story.proposal.state == "open"
+    assert not story.of(effects.MergeProposal)
+
+
+def test_any_member_merges_what_is_not_protected_and_an_admin_anything() -> None:
+    for name, protected in (("ravi", ()), ("ada", (".mcp.json",))):
+        story = Review().idle()
+        story.proposes(protected=protected)
+        story.press(name, "merge")
+        assert (story.merges().reviewer, story.proposal.state) == (name.capitalize(), "merging")
+        story.press("ada", "merge")
+        assert "is being merged" in story.told()
+
+
+def test_a_merge_from_elsewhere_is_told_there_and_decides() -> None:
+    story = Review().idle()
+    story.proposes()
+    story.weighs("ravi", "merge")
+    effect = story.merges()
+    assert effect.via == ELSEWHERE
+    story.tell(
+        events.ProposalMerged(
+            lane=THREAD, at=story.at, proposal=story.proposal.id, round=1, commit="c" * 40, files=FILES, author=who("ravi"), via=ELSEWHERE,
+        )
+    )  # fmt: skip
+    assert [whisper.lane for whisper in story.of(effects.Whisper)] == [ELSEWHERE]
+    assert "✓ merged by Ravi" in story.told()
+    edges = {(fact.src, fact.kind, fact.dst) for fact in story.facts if isinstance(fact, graph.Edge)}
+    decision = f"decision:{story.proposal.id}"
+    assert (decision, "allowed", graph.commit(KNOWLEDGE, "c" * 40)) in edges
+    assert (decision, "by", "person:local:home/ravi") in edges
+    story.weighs("maya", "reject", "late")
+    assert "was merged by Ravi" in story.told()
+
+
+def test_what_the_loop_changes_is_a_new_round_and_the_old_buttons_are_dead() -> None:
+    story = Review().idle()
+    first = story.proposes()
+    story.proposes(request="r2", digest="d2", tip="e" * 40)
+    assert (story.proposal.id, story.proposal.round, story.proposal.tip) == (first.id, 2, "e" * 40)
+    assert "What was reviewed before counts no more." in story.told()
+    assert "renewed below" in story.told()
+    story.press("ravi", "merge", of=first)
+    assert "belongs to a card that is over" in story.told()
+    assert story.proposal.state == "open"
+
+
+def test_bytes_that_would_differ_are_reviewed_again_and_an_old_renewal_changes_nothing() -> None:
+    story = Review().idle()
+    story.proposes()
+    story.press("ravi", "merge")
+    renewed = events.ProposalRenewed(
+        lane=THREAD, at=story.at, proposal=story.proposal.id, round=1, base="f" * 40, digest="d9", files=FILES, protected=(), diff="+x",
+        author=who("ravi"),
+    )  # fmt: skip
+    story.tell(renewed)
+    assert (story.proposal.state, story.proposal.round, story.proposal.digest) == ("open", 2, "d9")
+    story.press("ravi", "merge")
+    story.tell(renewed)
+    assert (story.proposal.state, story.proposal.round) == ("merging", 2)
+
+
+def test_a_conflict_is_for_the_loop_and_a_failure_gives_the_buttons_back() -> None:
+    story = Review().idle()
+    story.proposes()
+    story.press("ravi", "merge")
+    stuck: dict[str, Any] = {
+        "lane": THREAD,
+        "at": story.at,
+        "proposal": story.proposal.id,
+        "round": 1,
+        "author": who("ravi"),
+    }
+    story.tell(
+        events.ProposalStuck(**stuck, request="m1", what="The remote can't be reached", remedy="Wait.")
+    )
+    assert story.proposal.open
+    assert "The remote can't be reached. Nothing was changed. Wait." in story.told()
+    assert "[Merge]" in story.told()
+    story.press("ravi", "merge")
+    story.tell(events.ProposalStuck(**stuck, request="m2", files=("clock.md",)))
+    assert story.proposal.state == "stale"
+    story.weighs("ravi", "merge")
+    assert "conflicts with what others merged" in story.told()
+    story.press("ravi", "edit", "take theirs")
+    (leg,) = story.of(effects.RunLeg)
+    assert "take theirs" in leg.prompt
+    assert "It conflicts with what others merged" in leg.prompt
+
+
+def test_a_rejected_proposal_keeps_its_reason() -> None:
+    story = Review().idle()
+    story.proposes()
+    story.weighs("ravi", "reject", "staging only")
+    assert (story.proposal.state, story.proposal.reason) == ("rejected", "staging only")
+    assert f"branch `{story.proposal.branch}` is kept" in story.told()
+    assert "because staging only" in story.told()
+
+
+def test_words_from_any_thread_are_taken_to_the_proposal() -> None:
+    story = Review().idle()
+    story.says("ravi", "/loop reject abab because it is old")
+    (effect,) = story.of(effects.Weigh)
+    assert (effect.prefix, effect.choice, effect.words) == ("abab", "reject", "it is old")
+    story.says("gus", "/loop merge abab")
+    assert "A guest can't do this" in story.told()
+    story.says("maya", "/loop merge")
+    assert "Which proposal?" in story.told()
+
+
+def test_promote_is_for_the_driver_of_a_loop_that_rests() -> None:
+    story = Review().idle()
+    story.says("maya", "/loop promote")
+    (effect,) = story.of(effects.Promote)
+    assert effect.layers == (KNOWLEDGE, NOTES, personal(MAYA))
+    story.says("maya", "/loop promote notes the clocks")
+    (effect,) = story.of(effects.Promote)
+    assert (effect.layers, effect.summary) == ((NOTES,), "the clocks")
+    story.says("maya", "/loop promote repo")
+    assert f"`{story.loop.branch}`" in story.told()
+    story.says("ravi", "/loop promote notes")
+    assert "Maya drives this loop." in story.told()
+    story.says("maya", "and the time zones")
+    story.says("maya", "/loop promote notes")
+    assert "The loop is at work." in story.told()
+
+
+def landed(story: Story, layer: str, files: tuple[tuple[str, int, int], ...] = FILES) -> Promoted:
+    return Promoted(
+        lane=THREAD, at=story.at, loop=story.loop.id, turn=story.turn.id, request=f"r-{layer}", layer=layer, summary="Clocks", base="a" * 40,
+        tip="b" * 40, files=files,
+    )  # fmt: skip
+
+
+def test_what_lands_in_a_turn_is_told_with_its_answer_and_else_at_once() -> None:
+    story = Review()
+    story.started("/loop write it down")
+    story.tell(landed(story, NOTES))
+    assert not story.told()
+    story.results("Written.")
+    story.taken()
+    assert "Promoted to notes: `clock.md` +3 −1 · commit `bbbbbbb`" in story.told()
+    story.tell(landed(story, NOTES))
+    assert "Promoted to notes" in story.told()
+
+
+def test_of_somebodys_own_layer_nothing_is_told_but_a_number() -> None:
+    story = Review().idle()
+    story.facts.clear()
+    story.tell(landed(story, personal(MAYA), (("diary.md", 1, 0),)))
+    assert story.told().strip() == "Promoted 1 file to your own notes."
+    assert not story.facts
+
+
+def test_a_conflict_that_a_person_met_becomes_a_turn() -> None:
+    story = Review().idle()
+    given: dict[str, Any] = {
+        "lane": THREAD,
+        "at": story.at,
+        "loop": story.loop.id,
+        "turn": story.turn.id,
+        "layer": NOTES,
+    }
+    story.tell(events.NotPromoted(**given, request="r1", why="conflict", files=("a.md",)))
+    (leg,) = story.of(effects.RunLeg)
+    assert "/loop/context/notes holds both now" in leg.prompt
+    story.tell(events.NotPromoted(**given, request="r2", why="refused", what="No"))
+    assert not story.told()  # the agent hears it from its tool
+
+
+def test_handing_over_leaves_the_starters_own_notes_behind() -> None:
+    story = Review()
+    story.started("/loop write it down")
+    story.results("Written.")
+    story.taken()
+    ravi = (IdentityKey("local:home/ravi"),)
+    assert story.loop.personal
+    story.says("maya", "/loop handoff @ravi", mentions=ravi)
+    assert story.loop.personal is None
+    assert story.loop.session  # there was nothing in them to be read
+    assert "fresh session" not in story.told()
