@@ -86,15 +86,15 @@ def prepare(path: Path, made: sa.Engine) -> None:
     path.chmod(0o600)
 
 
-def migrate(connection: sa.Connection) -> None:
-    """Bring an older schema up to date, in one transaction."""
+def migrate(connection: sa.Connection, *, to: str = "head") -> None:
+    """Bring an older schema up to date, or to the revision `to`, in one transaction."""
     import alembic.command
     import alembic.config
 
     config = alembic.config.Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    alembic.command.upgrade(config, "head")
+    alembic.command.upgrade(config, to)
 
 
 def _size(path: Path) -> int:
