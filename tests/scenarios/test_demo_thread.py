@@ -45,5 +45,5 @@ async def test_a_loop_that_fails_ends_the_demo_at_once_with_its_reason(
     monkeypatch.setattr(edge, "cli_copy", lambda where: (where / "claude-that-is-not-there", "0"))
     monkeypatch.setattr(demo, "PATIENCE", 600.0)  # the run is over long before
     story = demo.Demo(root=home, console=Console(file=io.StringIO()))
-    with pytest.raises(LoopbridgeError, match="The loop failed.*claude-that-is-not-there"):
+    with pytest.raises(LoopbridgeError, match=r"The loop failed.*claude-that-is-not-there"):
         await demo.act(story)
