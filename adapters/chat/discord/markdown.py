@@ -115,15 +115,15 @@ def segments(text: str) -> Iterator[Segment]:
     at = 0
     while at < len(lines):
         found = _fenced(lines, at) or _tabled(lines, at)
-        if found is None:
+        if found is None or not found[1].text.strip():
+            # A fence around nothing is what somebody wrote, not a mark of theirs.
             prose.append(lines[at])
             at += 1
             continue
         yield from _prose(prose)
         prose = []
         at, segment = found
-        if segment.text.strip():
-            yield segment
+        yield segment
     yield from _prose(prose)
 
 
