@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from rich.console import Console
 
-from bridge import checks_chats, checks_outside, checks_state, checks_tools
+from bridge import checks_chats, checks_jobs, checks_outside, checks_state, checks_tools
 from config import settings as configuration
 from config.errors import ConfigError
 from config.settings import Settings
@@ -51,6 +51,7 @@ async def examine(environ: Mapping[str, str]) -> list[Finding]:
         ("database", lambda: checks_state.database(settings, daemon)),
         ("port", lambda: checks_state.port(settings, daemon)),
         ("policy", lambda: checks_state.policy(settings)),
+        ("jobs", lambda: checks_jobs.jobs(settings)),
         ("model", lambda: checks_outside.model(settings)),
         ("repositories", lambda: checks_outside.repositories(settings)),
         ("chats", lambda: checks_chats.chats(settings, daemon)),

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bridge import checks_chats, checks_outside, checks_state, doctor
+from bridge import checks_chats, checks_jobs, checks_outside, checks_state, doctor
 from bridge.home import Home, prepare
+from config import chores
 from config import settings as configuration
 from config.settings import Settings
 from core.errors import Rejected
@@ -213,3 +214,14 @@ async def test_a_check_that_hangs_is_a_finding() -> None:
 
     [found] = await doctor.limited("it", hangs, limit=0.01)
     assert "no answer within" in found.detail
+
+
+async def test_jobs_are_told_with_what_they_lack(home: Path) -> None:
+    (found,) = await checks_jobs.jobs(Settings(home=home))
+    assert found.ok
+    assert "distill and digest need a thread" in found.detail
+    given = chores.Jobs(gc=chores.Gc(cron="61 * * * *"))
+    (wrong,) = await checks_jobs.jobs(Settings(home=home, jobs=given))
+    assert not wrong.ok
+    assert "jobs.gc.cron" in wrong.detail
+    assert "`61` is no minute" in wrong.detail
