@@ -20,12 +20,13 @@ from core import chores, events, focus
 from core.asks import Ask
 from core.audience import Sight
 from core.effects import Chore
-from core.ids import LoopId, ThreadKey
+from core.ids import LoopId, ThreadKey, platform_of
 from core.loop import Loop
 from core.ports import Clock, Emit, Store
 
 log = structlog.get_logger(__name__)
 LOOPS = 2_000
+CHANNEL_ITSELF = "0"  # as Slack's adapter spells what stands in a channel and in no thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +131,9 @@ def _drop_old(folders: tuple[Path, ...], before: float) -> int:
 
 
 async def place(store: Store, words: str) -> ThreadKey | None:
-    """Return the thread that a setting names, by its key or by a link to a message in it; None for one that nobody knows."""
+    """Return the thread that a setting names, by its key or by a link to a message in it, or Slack's channel; None for what nobody knows."""
     if "://" not in words:
-        return ThreadKey(words) if words else None
+        in_channel = platform_of(words) == "slack" and words.count("/") == 1
+        return ThreadKey(f"{words}/{CHANNEL_ITSELF}" if in_channel else words) if words else None
     node = (await store.linked([words])).get(words)
     return ThreadKey(node.audience) if node is not None else None

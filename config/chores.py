@@ -40,6 +40,10 @@ def _place(value: str) -> str:
     return value
 
 
+def _place_or_channel(value: str) -> str:
+    return value if re.fullmatch(r"slack:[^/\s]+/[^/\s]+", value) else _place(value)
+
+
 def _channel(value: str) -> str:
     if not re.fullmatch(r"[a-z]+:[^/\s]+/[^/\s]+", value):
         raise ValueError("not a channel")
@@ -48,6 +52,7 @@ def _channel(value: str) -> str:
 
 Cron = Annotated[str, AfterValidator(_cron)]
 Place = Annotated[str, AfterValidator(_place)]
+PlaceOrChannel = Annotated[str, AfterValidator(_place_or_channel)]
 
 
 class Job(Section):
@@ -83,7 +88,11 @@ class Digest(Job):
     cron: Cron = Field(
         "0 9 * * mon-fri", description="When, in the zone of `jobs.zone`.", json_schema_extra=CRON
     )
-    where: Place = Field("", description="The thread it is posted in.", json_schema_extra=PLACE)
+    where: PlaceOrChannel = Field(
+        "",
+        description="The thread it is posted in; in Slack also a channel, `slack:T0123/C0456`.",
+        json_schema_extra=PLACE,
+    )
 
 
 class Reminders(Job):

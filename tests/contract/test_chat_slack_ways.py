@@ -47,6 +47,14 @@ async def test_a_command_opens_a_thread_that_everybody_sees(rig: SlackRig) -> No
     assert (await taken(rig, events.Posted)).lane == event.lane
 
 
+async def test_a_channel_itself_can_be_posted_to_once(rig: SlackRig) -> None:
+    sent = await opened(rig)
+    channel = ThreadKey(f"{sent.thread.rpartition('/')[0]}/{names.NOWHERE}")
+    for _ in range(2):
+        await rig.adapter.post(channel, message.text("what moved"), key="digest")
+    assert [line.text for line in rig.slack.transcript("general")].count("what moved") == 1
+
+
 async def test_a_command_outlives_the_process_that_took_it(rig: SlackRig) -> None:
     rig.slack.faults.fail("chat.postMessage", times=2)
     assert (await rig.slack.user_slash("maya", "general", "/loop fix it")).acked

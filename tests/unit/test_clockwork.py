@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import pytest
 
 from adapters.store.store import SqlStore
-from bridge import clockwork
+from bridge import choring, clockwork
 from bridge.home import Home
 from bridge.perform import Hand
 from config import settings
@@ -113,6 +113,14 @@ async def test_what_moved_is_told_in_one_message(rig: Rig) -> None:
     (told,) = rig.of(events.JobSaid)
     assert (told.lane, told.job) == (WHERE, "digest")
     assert "Clock bug" in words(told.message)
+
+
+@pytest.mark.parametrize(
+    ("said", "where"),
+    [("slack:T1/C9", "slack:T1/C9/0"), (WHERE, WHERE), ("", None), ("https://x.example/nobody", None)],
+)
+async def test_a_place_is_a_thread_or_a_channel_of_slack(rig: Rig, said: str, where: str | None) -> None:
+    assert await choring.place(rig.store, said) == where
 
 
 async def test_what_waits_is_brought_up_in_its_thread(rig: Rig) -> None:
