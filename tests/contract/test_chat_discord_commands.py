@@ -90,6 +90,18 @@ async def test_a_start_in_a_forum_post_and_in_a_direct_message(rig: DiscordRig) 
     assert heard(rig, direct)[-1] == "only here"
 
 
+async def test_posts_and_commands_say_who_may_enter_where_they_were_made(rig: DiscordRig) -> None:
+    maya, hands = rig.people["maya"], rig.far.hands
+    sent = await rig.user_posts("hello")
+    assert (await taken(rig, events.Posted)).room == "open"
+    await rig.user_posts("and more", thread=sent.thread)
+    assert (await taken(rig, events.Posted)).room == "open"
+    await hands.user_slash(maya, rig.general, "loop start", task="fix it")
+    assert (await taken(rig, events.Posted)).room == "open"
+    await hands.user_slash(maya, rig.far.world.direct(maya), "loop start", task="fix it")
+    assert (await taken(rig, events.Posted)).room == "closed"
+
+
 async def test_other_words_are_heard_quietly(rig: DiscordRig) -> None:
     maya, ravi = rig.people["maya"], rig.people["ravi"]
     sent = await opened(rig)

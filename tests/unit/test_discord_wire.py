@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.chat.discord import forms, names, permissions, slash, wire
+from adapters.chat.discord.client import Api
 from adapters.chat.discord.names import Me, Place, Room
 from adapters.chat.discord.recent import Tokens
+from adapters.chat.discord.rooms import Rooms
 from core import commands
 from core.commands import Word
 from core.errors import BadInput, LoopbridgeError, Rejected
@@ -263,6 +266,42 @@ def test_permissions_add_up() -> None:
     assert (
         permissions.missing(permissions.granted([{"id": "1", "permissions": "8"}], member, hidden, "1")) == ()
     )
+
+
+@pytest.mark.parametrize(
+    ("base", "overwrites", "kind", "room"),
+    [
+        (1 << 10, [], 0, "open"),
+        (1 << 10, [{"id": "1", "deny": str(1 << 10), "allow": "0"}], 0, "closed"),
+        (1 << 10, [{"id": "5", "deny": str(1 << 10), "allow": "0"}], 0, "open"),
+        (0, [], 0, "closed"),
+        (0, [{"id": "1", "deny": "0", "allow": str(1 << 10)}], 0, "open"),
+        (1 << 3, [{"id": "1", "deny": str(1 << 10), "allow": "0"}], 0, "open"),
+        (1 << 10, [], 11, "open"),
+        (1 << 10, [], 12, "closed"),
+        (0, [], 11, "closed"),
+        (None, [], 0, ""),
+    ],
+)
+def test_who_may_enter_a_channel_and_its_threads(
+    base: int | None, overwrites: list[dict[str, str]], kind: int, room: str
+) -> None:
+    rooms = Rooms(cast(Api, None), ME)
+    roles = [] if base is None else [{"id": "1", "permissions": str(base)}, {"id": "5", "permissions": "8"}]
+    channel = {"id": "2", "guild_id": "1", "type": 0, "permission_overwrites": overwrites}
+    rooms.take_guild({"id": "1", "roles": roles, "channels": [channel]})
+    assert rooms.open_to(CHANNEL if kind == 0 else replace(THREAD, kind=kind)) == room
+
+
+def test_what_is_not_known_is_not_open_and_a_role_can_change() -> None:
+    rooms = Rooms(cast(Api, None), ME)
+    rooms.take_guild({"id": "1", "roles": [{"id": "1", "permissions": "0"}]})
+    assert rooms.open_to(CHANNEL) == ""
+    assert rooms.open_to(Room(id="7")) == "closed"
+    rooms.take({"id": "2", "guild_id": "1", "type": 0})
+    assert rooms.open_to(CHANNEL) == "closed"
+    rooms.take_role({"id": "1", "permissions": str(1 << 10)}, "1")
+    assert rooms.open_to(CHANNEL) == "open"
 
 
 def test_the_invitation_asks_for_what_is_needed_and_no_more() -> None:

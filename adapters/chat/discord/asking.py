@@ -174,6 +174,7 @@ class Asking:
             addressed=True,
             mentions=tuple(names.identity(user) for user in dict.fromkeys(spoken.mentions)),
             permalink=names.permalink(place.guild, asked.room.id, "" if message == asked.id else message),
+            room=self.hearing.open_to(asked.room),
         )
 
     def _note(self, asked: Asked, place: Place) -> None:

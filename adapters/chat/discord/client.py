@@ -42,7 +42,7 @@ RESUMABLE, OVER = 4000, 1000  # why a connection is closed
 HEARD = (
     "READY", "RESUMED", "GUILD_CREATE", "CHANNEL_CREATE", "CHANNEL_UPDATE", "CHANNEL_DELETE", "THREAD_CREATE",
     "THREAD_UPDATE", "THREAD_DELETE", "THREAD_LIST_SYNC", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE",
-    "MESSAGE_DELETE_BULK", "INTERACTION_CREATE",
+    "MESSAGE_DELETE_BULK", "INTERACTION_CREATE", "GUILD_ROLE_UPDATE",
 )  # fmt: skip
 FATAL = {
     4014: ("Discord refused the intents.", "Turn on Message Content Intent in the developer portal (Bot)."),

@@ -17,13 +17,14 @@ from adapters.chat.discord import names, wire
 from adapters.chat.discord.client import Api
 from adapters.chat.discord.names import Me, Room
 from adapters.chat.discord.opening import Opening
-from adapters.chat.discord.payload import Json, rows, some_id, text
+from adapters.chat.discord.payload import Json, rows, some_id, table, text
 from adapters.chat.discord.recent import Recent
 from adapters.chat.discord.rooms import Rooms
 from adapters.chat.discord.seen import Seen
 from adapters.chat.discord.speaking import Speaking
 from adapters.chat.discord.taking import take_in
 from adapters.chat.discord.whispering import Whispering
+from core import events
 from core.errors import BadInput, Rejected, Unavailable
 from core.ports import Clock, Emit
 
@@ -90,6 +91,10 @@ class Hearing:
         """Whether a guild is one of those the bridge was set up for."""
         return not self._guilds or not guild or guild == names.DIRECT or guild in self._guilds
 
+    def open_to(self, room: Room) -> events.Room:
+        """Return whether everybody in its guild may enter a channel or thread."""
+        return self._rooms.open_to(room)
+
     async def _handle(self, kind: str, raw: Json, emit: Emit) -> None:
         guild = some_id(raw, "guild_id")
         if not self.serves(some_id(raw, "id") if kind == "GUILD_CREATE" else guild):
@@ -119,6 +124,8 @@ class Hearing:
         match kind:
             case "CHANNEL_CREATE" | "CHANNEL_UPDATE" | "THREAD_CREATE" | "THREAD_UPDATE":
                 self._rooms.take(raw, guild)
+            case "GUILD_ROLE_UPDATE":
+                self._rooms.take_role(table(raw, "role"), guild)
             case "THREAD_LIST_SYNC":
                 self._rooms.take_guild({**raw, "id": guild})
             case "CHANNEL_DELETE" | "THREAD_DELETE":
@@ -146,7 +153,7 @@ class Hearing:
         message = some_id(raw, "id")
         if self._seen.is_stored(message):
             return False
-        event = wire.posted(raw, room, self.me)
+        event = wire.posted(raw, room, self.me, open_to=self._rooms.open_to(room))
         if event is not None:
             place = names.place(event.lane)
             if place.root != message:

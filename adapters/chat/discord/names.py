@@ -19,7 +19,8 @@ PLATFORM = "discord"
 DIRECT = "@me"
 USERS = "users"
 EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
-THREADS = frozenset({10, 11, 12})
+PRIVATE_THREAD = 12
+THREADS = frozenset({10, 11, PRIVATE_THREAD})
 FORUMS = frozenset({15, 16})  # hold threads alone
 
 
@@ -43,7 +44,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """A channel or thread as Discord tells of it; `parent` is a thread's channel."""
+    """A channel or thread as Discord tells of it; `parent` is a thread's channel.
+
+    `denied` and `allowed` are the permissions that the channel takes from, and gives to, everybody in its guild.
+    """
 
     id: str
     guild: str = DIRECT
@@ -51,6 +55,8 @@ class Room:
     name: str = ""
     kind: int = 0
     last: str = ""  # the newest message's id
+    denied: int = 0
+    allowed: int = 0
 
     @property
     def is_thread(self) -> bool:
@@ -77,13 +83,17 @@ class Me:
 def room(raw: Json, guild: str = "") -> Room:
     """Read a channel; `guild` is where it is when the payload does not say. Raises BadInput."""
     is_thread = number(raw, "type") in THREADS
+    guild = some_id(raw, "guild_id") or guild or DIRECT
+    rules = [rule for rule in rows(raw, "permission_overwrites") if some_id(rule, "id") == guild]
     return Room(
         id=snowflake(raw, "id"),
-        guild=some_id(raw, "guild_id") or guild or DIRECT,
+        guild=guild,
         parent=snowflake(raw, "parent_id") if is_thread else "",
         name=text(raw, "name"),
         kind=number(raw, "type"),
         last=some_id(raw, "last_message_id"),
+        denied=number(rules[0], "deny") if rules else 0,
+        allowed=number(rules[0], "allow") if rules else 0,
     )
 
 

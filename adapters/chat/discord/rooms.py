@@ -6,8 +6,9 @@ from adapters.chat.discord import names, permissions
 from adapters.chat.discord.client import Api
 from adapters.chat.discord.errors import NO_ACCESS, UNKNOWN_CHANNEL, Refusal
 from adapters.chat.discord.names import DIRECT, Me, Place, Room
-from adapters.chat.discord.payload import Json, rows, some_id
+from adapters.chat.discord.payload import Json, number, rows, some_id
 from adapters.chat.discord.recent import Recent
+from core import events
 from core.errors import BadInput
 
 KEPT = 20_000
@@ -21,6 +22,7 @@ class Rooms:
         self._me = me
         self._known: Recent[str, Room] = Recent(KEPT)
         self._direct: Recent[str, str] = Recent(1_000)
+        self._everyone: dict[str, int] = {}  # guild → what everybody in it may
 
     def take(self, raw: Json, guild: str = "") -> Room:
         """Note a channel Discord told of. Raises BadInput."""
@@ -31,6 +33,8 @@ class Rooms:
     def take_guild(self, raw: Json) -> list[Room]:
         """Note everything in a guild that Discord told of; odd entries are passed over."""
         guild = some_id(raw, "id")
+        for role in rows(raw, "roles"):
+            self.take_role(role, guild)
         told: list[Room] = []
         for each in (*rows(raw, "channels"), *rows(raw, "threads")):
             try:
@@ -38,6 +42,22 @@ class Rooms:
             except BadInput:
                 continue
         return told
+
+    def take_role(self, role: Json, guild: str) -> None:
+        """Note what everybody in a guild may: the role of that is called as the guild is."""
+        if some_id(role, "id") == guild:
+            self._everyone[guild] = number(role, "permissions")
+
+    def open_to(self, room: Room) -> events.Room:
+        """Return whether everybody in its guild may enter a channel or thread."""
+        if room.guild == DIRECT or room.kind == names.PRIVATE_THREAD:
+            return "closed"
+        channel, base = self._known.get(room.parent or room.id), self._everyone.get(room.guild)
+        if channel is None or base is None:
+            return ""
+        if base & permissions.ADMINISTRATOR:
+            return "open"
+        return "open" if (base & ~channel.denied | channel.allowed) & permissions.VIEW_CHANNEL else "closed"
 
     def drop(self, channel: str) -> None:
         self._known.pop(channel)

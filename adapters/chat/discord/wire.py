@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.chat.discord import names
 from adapters.chat.discord.names import Me, Room
 from adapters.chat.discord.payload import Json, flag, number, rows, snowflake, some_id, table, text
+from core import events
 from core.errors import BadInput
 from core.events import Author, Deleted, Edited, FileRef, Posted
 
@@ -58,14 +59,15 @@ def read(
     )
 
 
-def posted(raw: Json, room: Room, me: Me) -> Posted | None:
-    """Read a new message. None for the bridge's own, for what Discord itself says, and for what cannot be read without the intent."""
+def posted(raw: Json, room: Room, me: Me, *, open_to: events.Room = "") -> Posted | None:
+    """Read a new message in a room that `open_to` says who may enter. None for the bridge's own, for what Discord itself says, and for what cannot be read without the intent."""
     if number(raw, "type") not in SPOKEN or number(raw, "flags") & EPHEMERAL:
         return None
     author = author_of(raw)
     if author.identity == names.identity(me.user):
         return None
-    return _event(raw, room, me, author)
+    event = _event(raw, room, me, author)
+    return replace(event, room=open_to) if event else None
 
 
 def remembered(raw: Json, room: Room, me: Me) -> Posted | None:
