@@ -29,6 +29,7 @@ EXAMPLES = (
 PER_HOUR = 12  # runs of a team's own schedule
 FAILURES = 3  # in a row, then a schedule is paused
 MOST = 20  # schedules of one thread
+_LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days of the months
 _PART = re.compile(r"(\*|[a-z]{3}|\d{1,2})(?:-([a-z]{3}|\d{1,2}))?(?:/(\d{1,2}))?")
 _TIME = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?\s*(am|pm)?")
 _EVERY = re.compile(r"every (\d{1,2}) (minutes|hours)")
@@ -109,7 +110,19 @@ def cron(text: str) -> When:
         raise BadInput(
             "A time names days of the month or days of the week, not both.", remedy=f"For example {EXAMPLES}."
         )
+    if min(_numbers(day, 1, 31)) > max(_LONGEST[number - 1] for number in _numbers(month, 1, 12)):
+        raise BadInput("None of these months has such a day.", remedy=f"For example {EXAMPLES}.")
     return When(minute=minute, hour=hour, day=day, month=month, weekday=weekday)
+
+
+def _numbers(field_: str, low: int, high: int) -> set[int]:
+    """Return the numbers that a field in its one spelling names."""
+    found: set[int] = set()
+    for part in field_.split(","):
+        span, _, step = part.partition("/")
+        first, _, last = (span if span != "*" else f"{low}-{high}").partition("-")
+        found.update(range(int(first), int(last or first) + 1, int(step or 1)))
+    return found
 
 
 def _part(part: str, index: int) -> str:
@@ -218,12 +231,7 @@ def _time(clock: str, text: str) -> tuple[int, int]:
 
 def often(when: When) -> int:
     """Return how many times within one hour it happens at most."""
-    minutes: set[int] = set()
-    for part in when.minute.split(","):
-        span, _, step = part.partition("/")
-        first, _, last = (span if span != "*" else "0-59").partition("-")
-        minutes.update(range(int(first), int(last or first) + 1, int(step or 1)))
-    return len(minutes)
+    return len(_numbers(when.minute, 0, 59))
 
 
 def spoken(when: When, zone: str) -> str:

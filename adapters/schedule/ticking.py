@@ -26,7 +26,8 @@ LONGEST = (
     20.0  # seconds between two looks: a clock that was set, and a schedule that was changed, are seen by then
 )
 SHORTEST = 0.05
-BACK = timedelta(days=40)  # of missed runs, no more than these are counted through
+# How far back missed runs are looked for, near first: what comes often is found near, and what comes rarely has few instants to pass.
+BACK = tuple(timedelta(hours=hours) for hours in (1, 24, 24 * 8, 24 * 40, 24 * 400))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,12 @@ class Ticking:
         now = self._clock.now()
         wait = LONGEST
         for table in await self._timetables():
-            upcoming = await self._tick(table, now)
+            try:
+                upcoming = await self._tick(table, now)
+            except (ValueError, KeyError) as exc:
+                # A zone that this machine does not know any more holds up no other job.
+                log.warning("job.unreadable", extra={"job": table.job, "why": repr(exc)})
+                continue
             if upcoming is not None:
                 wait = min(wait, max(SHORTEST, (upcoming - now).total_seconds()))
         return wait
@@ -73,8 +79,8 @@ class Ticking:
             # A clock that was ahead for a while must not silence a job until it is there again; what ran is known by its dedup key.
             mark = Mark(spec, now)
             await self._note(table.job, mark)
-        since = max(mark.at, now - BACK)
-        due, upcoming = _around(await self._trigger(table, spec), since, now, once=table.when.fixed_hours)
+        cron = await self._trigger(table, spec)
+        due, upcoming = _around(cron, mark.at, now, once=table.when.fixed_hours)
         if due is not None:
             await self._emit(Ticked(lane=table.lane, at=now, job=table.job, due=due, since=mark.at))
             await self._note(table.job, Mark(spec, due))
@@ -109,12 +115,16 @@ def _around(
     cron: CronTrigger, since: datetime, now: datetime, *, once: bool
 ) -> tuple[datetime | None, datetime | None]:
     """Return the newest instant after `since` up to `now`, and the first one after `now`. All in UTC."""
-    due = None
-    for instant in _instants(cron, since, once=once):
-        if instant > now:
-            return due, instant
-        due = instant
-    return due, None
+    due = upcoming = None
+    for back in BACK:
+        for instant in _instants(cron, max(since, now - back), once=once):
+            if instant > now:
+                upcoming = instant
+                break
+            due = instant
+        if due is not None or now - back <= since:
+            break
+    return due, upcoming
 
 
 def _instants(cron: CronTrigger, since: datetime, *, once: bool) -> Iterator[datetime]:

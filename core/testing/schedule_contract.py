@@ -75,6 +75,25 @@ async def check_missed_runs_are_made_up_once(rig: Rig) -> None:
     assert tick.since == begin
 
 
+async def check_a_job_that_was_missed_long_ago_is_made_up(rig: Rig) -> None:
+    rig.tables.append(table("monthly on the 3rd at 8"))
+    scheduler = rig.scheduler()
+    await scheduler.look()
+    rig.clock.advance(45 * 86_400)  # past one 3rd, and further than a month
+    await scheduler.look()
+    (tick,) = await rig.ticks()
+    assert (tick.due.day, tick.due.hour) == (3, 8)
+
+
+async def check_a_zone_nobody_knows_holds_up_no_other_job(rig: Rig) -> None:
+    rig.tables += [table("hourly", zone="Mars/Olympus", job="lost"), table("hourly")]
+    scheduler = rig.scheduler()
+    await scheduler.look()
+    rig.clock.advance(3600)
+    await scheduler.look()
+    assert [tick.job for tick in await rig.ticks()] == ["work"]
+
+
 async def check_two_schedulers_run_a_job_once(rig: Rig) -> None:
     rig.tables.append(table("hourly"))
     one, other = rig.scheduler(), rig.scheduler()

@@ -49,6 +49,7 @@ def test_a_time_is_read(said: str, means: str) -> None:
         ("0 9 * * funday", "`funday` is no weekday: it goes from 0 to 7 or mon to sun"),
         ("0 9 1 * mon", "not both"),
         ("0 22-4 * * *", "no hour"),
+        ("0 0 31 feb,apr *", "None of these months"),
         ("every 7 minutes", "does not fit evenly"),
         ("daily at 25", "There is no 25:00"),
         ("every blue moon", "no time that can be read"),
