@@ -76,7 +76,7 @@ class Referring:
     async def _source(self, node: Node) -> events.Source:
         audience = layers.EVERYBODY if await opened(self.store, [node]) else node.audience
         return events.Source(
-            key=node.key, kind=node.kind, audience=audience, title=givencards.title(node), text=node.text,
+            key=node.key, kind=node.kind, audience=audience, title=givencards.name(node), text=node.text,
             author=node.props.get("author", ""), permalink=node.props.get("permalink", ""), said_at=node.at, digest=digest(node.text),
             readers=await self._readers(node),
         )  # fmt: skip

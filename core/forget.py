@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from core import journal
+from core import graph, journal
 from core.asks import Ask
 from core.graph import Edge, Fact, Node
 from core.ids import IdentityKey, MemberId
@@ -69,6 +69,18 @@ class Scope:
             return replace(node, text="")
         if key in self.begun:
             return replace(node, text="", props={**node.props, "title": FORGOTTEN, "driver": SOMEBODY})
+        if key in self.decided and key.startswith(graph.MARK):
+            return replace(
+                node,
+                text="",
+                props={
+                    **node.props,
+                    "owner": SOMEBODY,
+                    "marker": SOMEBODY,
+                    "permalink": "",
+                    "deleted": self.at,
+                },
+            )
         if key in self.decided:
             return replace(node, text=self.nameless(node.text), props={**node.props, "reason": ""})
         return node
@@ -92,6 +104,9 @@ class Scope:
             loop,
             inputs=tuple(entry for entry in loop.inputs if entry.message not in messages),
             held=tuple(held for held in loop.held if held.identity not in self.identities),
+            wanted=tuple(wanted for wanted in loop.wanted if self._stays(wanted.key)),
+            added=tuple(given for given in loop.added if self._stays(given.key)),
+            news=tuple(self.nameless(words) for words in loop.news),
             turn=replace(loop.turn, prompt="", stopped_by=self.nameless(loop.turn.stopped_by))
             if loop.turn
             else None,
@@ -108,6 +123,9 @@ class Scope:
             driver_name=SOMEBODY,
             status=status,
         )
+
+    def _stays(self, key: str) -> bool:
+        return not (key in self.emptied or key in self.gone or key in self.decided)
 
     def line(self, line: str) -> str:
         """Return what is left of a line of the journal; it keeps its number. Raises ValueError, KeyError or TypeError."""

@@ -17,6 +17,19 @@ SHOWN = 60  # lines of a receipt
 SHOWN_WHOLE = 2_500
 
 
+def name(node: Node) -> str:
+    """Return what a node is called where its words have no place: in a loop's state, and in threads that may not read it."""
+    if node.kind == "message":
+        return f"the message of {node.at:%Y-%m-%d %H:%M} UTC ({node.props.get('permalink') or references.of_message(node.key)})"
+    if node.kind == "loop":
+        return f"loop #{node.key.partition(':')[2][:6]}"
+    if node.kind == "decision":
+        return f"decision {node.props.get('handle', '')}".rstrip()
+    if node.kind in ("page", "claim"):
+        return f"{node.kind} {wording.code(node.key.partition(':')[2], 100)}"
+    return f"{'fact' if node.kind == 'memory' else node.kind.replace('_', ' ')} {wording.code(node.key.rpartition('/')[2], 60)}"
+
+
 def title(node: Node) -> str:
     """Return how people would call a node: untrusted text, on one line."""
     props = node.props
@@ -61,13 +74,14 @@ def _link(node: Node) -> str:
     return f" {link}" if link and link != references.of_message(node.key) else ""
 
 
-def asks_for(wanted: Wanted, *, allow: Token, refuse: Token, notify: Sequence[IdentityKey]) -> Message:
+def asks_for(
+    source: Source, *, by: str, allow: Token, refuse: Token, notify: Sequence[IdentityKey]
+) -> Message:
     """Return the question whether something of a narrower audience may be given. It names the source and does not show it."""
-    where = wanted.permalink or wording.code(wanted.key.partition(":")[2], 100)
-    by = f" by {wording.line(wanted.author, 40)}" if wanted.author else ""
+    author = f" by {wording.line(source.author, 40)}" if source.author else ""
     words = (
-        f"{wording.line(wanted.by, 40)} wants to give this loop something that not everybody here can read: a"
-        f" {wanted.key.partition(':')[0]}{by}, {wanted.size:,} characters, SHA-256 `{wanted.digest[:16]}`, {where}\n"
+        f"{wording.line(by, 40)} wants to give this loop something that not everybody here can read: {source.title}{author},"
+        f" {len(source.text):,} characters, SHA-256 `{source.digest[:16]}`.\n"
         "Whoever could read it, or an admin, may allow that. It is then shown here whole, and the loop gets exactly that text."
     )
     buttons = (
@@ -83,7 +97,8 @@ def asks_for(wanted: Wanted, *, allow: Token, refuse: Token, notify: Sequence[Id
 
 def allowed(source: Source, *, by: str, at: datetime) -> Message:
     """Return what the question ends as when it was allowed: the whole text, for everybody here."""
-    line = f"✓ shared here by {wording.line(by, 40)}, {at:%H:%M} UTC · {wording.line(source.title, 120)} {source.permalink}".rstrip()
+    author = f" by {wording.line(source.author, 40)}" if source.author else ""
+    line = f"✓ shared here by {wording.line(by, 40)}, {at:%H:%M} UTC · {source.title}{author}"
     exact = wording.visible(source.text)
     if len(exact) <= SHOWN_WHOLE:
         return Message(blocks=(Text(text=line), Code(text=exact)))
@@ -101,17 +116,15 @@ def allowed(source: Source, *, by: str, at: datetime) -> Message:
 def refused(wanted: Wanted, *, by: str, at: datetime) -> Message:
     """Return what the question ends as when it was not allowed."""
     return Message(
-        blocks=(
-            Text(
-                text=f"✗ kept out by {wording.line(by, 40)}, {at:%H:%M} UTC · a {wanted.key.partition(':')[0]}"
-            ),
-        )
+        blocks=(Text(text=f"✗ kept out by {wording.line(by, 40)}, {at:%H:%M} UTC · {wanted.title}"),)
     )
 
 
 def changed(wanted: Wanted) -> Message:
     """Return what the question ends as when the source is not what was asked for any more."""
-    words = f"– the {wanted.key.partition(':')[0]} was changed or deleted since. Nothing was shared; `/loop context add` asks anew."
+    words = (
+        f"– {wanted.title} was changed or deleted since. Nothing was shared; `/loop context add` asks anew."
+    )
     return Message(blocks=(Text(text=words),))
 
 

@@ -44,6 +44,13 @@ class Edge:
 Fact = Node | Edge
 
 
+def alone(fact: Fact) -> bool:
+    """Whether a fact is of one member's own layer, and so nobody else's to read."""
+    if isinstance(fact, Node):
+        return fact.audience.startswith("member:")
+    return any(key.partition(":")[2].startswith("personal/") for key in (fact.src, fact.dst))
+
+
 def person(identity: IdentityKey) -> str:
     return f"person:{identity}"
 
@@ -80,9 +87,12 @@ def decision(key: AskId) -> str:
     return f"decision:{key}"
 
 
+MARK = "decision:mark/"
+
+
 def mark(dedup: str) -> str:
     """Name a decision that people marked; the other decisions settle asks."""
-    return f"decision:mark/{derived('mark', dedup)}"
+    return f"{MARK}{derived('mark', dedup)}"
 
 
 def commit(repo: str, sha: str) -> str:

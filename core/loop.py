@@ -42,7 +42,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """Something a member wants in the loop's capsule, by its node. `digest` binds what was allowed; empty: everybody here reads it anyway."""
+    """Something a member wants in the loop's capsule, by its node; its title holds none of its words. `digest` binds what was allowed; empty: everybody here reads it anyway."""
 
     key: str
     title: str
@@ -56,11 +56,7 @@ class Wanted:
     key: str
     title: str
     digest: str
-    author: str
-    permalink: str
-    size: int  # characters
     readers: tuple[IdentityKey, ...]
-    by: str  # who wants it
     message: str  # where they said so
     since: datetime
 

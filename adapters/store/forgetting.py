@@ -92,13 +92,19 @@ def of_person(
         for key in hand.column(COMES_FROM, key=message, kind="ingested")
         if key.startswith("turn:")
     }
+    marked = {
+        key
+        for message in messages
+        for key in hand.column(COMES_FROM, key=message, kind="distilled_from")
+        if key.startswith(graph.MARK)
+    }
     own = [key for member in members for key in hand.column(OF_THREAD, thread=_own(member)[1])]
     facts_of = {row["key"] for row in signed if row["kind"] == "memory"} - set(own)
     return forget.Scope(
         emptied=frozenset(messages) | frozenset(files) | frozenset(facts_of),
         wordless=frozenset(turns),
         begun=frozenset(row["key"] for row in signed if row["kind"] == "loop"),
-        decided=frozenset(row["key"] for row in signed if row["kind"] == "decision"),
+        decided=frozenset(row["key"] for row in signed if row["kind"] == "decision") | marked,
         renamed={graph.person(ids.IdentityKey(key)): new for key, new in people.items()} | files,
         gone=frozenset(own),
         loops=frozenset(key for lane in lanes for key in hand.column(LOOPS_OF, thread=lane)),

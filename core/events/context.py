@@ -19,7 +19,7 @@ class Source:
     key: str
     kind: str
     audience: str
-    title: str  # untrusted: how people would call it
+    title: str  # how it is called where its words have no place
     text: str
     author: str = ""
     permalink: str = ""

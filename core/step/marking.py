@@ -133,5 +133,5 @@ def listed(draft: Draft, event: Posted, member: Member, command: Command) -> Non
     if not people.may(member, "drive"):
         raise BadInput(f"A {member.role} can't withdraw a decision.")
     mark = _known(draft, handle.strip())
-    marks.end(draft, mark, decided.WITHDRAWN, withdrawn_by=event.author.name)
+    marks.end(draft, mark, decided.WITHDRAWN)
     draft.say(givencards.withdrawn(mark, event.author.name), what=f"withdrawn:{mark.handle}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from core import asks, givencards, graph, references, wording
+from core import asks, givencards, graph
 from core.effects import Priority
 from core.errors import BadInput
 from core.events import Author, Pressed, Referred, Source
@@ -30,23 +30,17 @@ def ask(draft: Draft, loop: Loop, source: Source, event: Referred) -> None:
         draft.tell(event.author.identity, "That waits to be allowed already.")
         return
     wanted = Wanted(
-        key=source.key, title=_unread(source), digest=source.digest, author=source.author, permalink=source.permalink, size=len(source.text),
-        readers=source.readers, by=event.author.name, message=event.message, since=draft.at,
+        key=source.key, title=source.title, digest=source.digest, readers=source.readers, message=event.message, since=draft.at
     )  # fmt: skip
     draft.now(wanted=(*loop.wanted, wanted)[-MOST:])
     card = givencards.asks_for(
-        wanted,
+        source,
+        by=event.author.name,
         allow=_token(draft, wanted, "allow"),
         refuse=_token(draft, wanted, "refuse"),
         notify=_callable(draft, wanted),
     )
     draft.say(card, what=f"wanted:{wanted.key}", priority=Priority.ASK, card=_card(loop, wanted))
-
-
-def _unread(source: Source) -> str:
-    """Name a source without its words: those who read this may not read that."""
-    by = f" by {wording.line(source.author, 40)}" if source.author else ""
-    return f"a {source.kind}{by}, {source.permalink or references.of_message(source.key)}"
 
 
 def _callable(draft: Draft, wanted: Wanted) -> tuple[IdentityKey, ...]:

@@ -55,7 +55,22 @@ async def a_story_with_secrets(telling: Telling) -> None:
         files=(events.FileRef(id="f2", name="adafile.txt"),),
         permalink="https://x/ada",
     )
-    await telling.says(lane(5), "ada", "adasword two")
+    marked = await telling.says(lane(5), "ada", "adasword two")
+    await telling.says(lane(5), "ada", "/loop decide adasword five")
+    found = events.Source(
+        key=graph.message(message_key(lane(5), marked)), kind="message", audience=lane(5), title="t", text="adasword two", author="Ada",
+        said_at=telling.clock.now(), digest="d", readers=(IdentityKey("local:home/ada"),),
+    )  # fmt: skip
+    await telling.tell(
+        events.Referred(
+            lane=lane(5),
+            at=telling.clock.now(),
+            wants="decide",
+            author=who("maya"),
+            message="77",
+            found=found,
+        )
+    )
     await telling.says(lane(5), "maya", "@Ada is right", mentions=(IdentityKey("local:home/ada"),))
     await telling.starts(lane(6), "ada", "adasword three")
     await telling.calls(lane(6), "t9", "make adamake")
@@ -72,7 +87,7 @@ async def test_a_person(rig: Rig) -> None:
             "Ada (local:home/ada):",
             "1 file",
             "1 loop's task",
-            "2 decisions' names",
+            "4 decisions' names",
             "3 commits in repositories",
             "1 earlier commit of the journal",
         ):
@@ -90,8 +105,8 @@ async def test_a_person(rig: Rig) -> None:
         with pytest.raises(errors.BadInput, match="Nobody"):
             await forgetter(rig, telling).plan("ada")
         messages, count = await telling.store.thread_messages(lane(5), limit=9)
-        assert [message.text for message in messages] == ["", "@Ada is right"]
-        assert count == 2
+        assert [message.text for message in messages] == ["", "", "@Ada is right"]
+        assert count == 3
     await asyncio.to_thread(compaction.compact, opening.path_of(rig.url()))
     left = (await everything(rig)).replace("loop/adasword-three", "a branch of the team's")
     for words in (

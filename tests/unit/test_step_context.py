@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core import cards, decided, effects, events, graph
+from core.events.context import Wants
 from core.ids import IdentityKey
 from core.message import Attachment, Buttons, Code
 from core.references import Reference
@@ -30,19 +31,19 @@ def secret(**more: Any) -> events.Source:
     return source(
         **{
             "audience": ELSEWHERE,
-            "key": f"message:{ELSEWHERE}#9", "kind": "message", "title": "Eve: the key is blue", "text": "the key is blue", "author": "Eve",
+            "key": f"message:{ELSEWHERE}#9", "kind": "message", "title": f"the message of today ({ELSEWHERE}#9)", "text": "the key is blue", "author": "Eve",
             "permalink": f"{ELSEWHERE}#9", "readers": (IdentityKey("local:home/ravi"),), **more,
         },
     )  # fmt: skip
 
 
-def refers(story: Story, wants: str, found: events.Source | None, name: str = "maya", **more: Any) -> None:
+def refers(story: Story, wants: Wants, found: events.Source | None, name: str = "maya", **more: Any) -> None:
     story.wait(1)
     number = str(len(story.effects))
     story.tell(
         events.Referred(
             lane=THREAD, at=story.at, wants=wants, author=who(name), message=number, found=found, **more
-        )  # type: ignore[arg-type]
+        )
     )
 
 
@@ -129,13 +130,13 @@ def test_what_everybody_reads_is_added_at_once() -> None:
     refers(story, "add", source())
     assert "given that already" in story.told()
     refers(story, "exclude", source())
-    assert story.loop.added == ()
+    assert not story.loop.added
 
 
 def test_a_narrower_source_waits_for_somebody_who_could_read_it_and_is_not_shown_before() -> None:
     story = Story().started()
     refers(story, "add", secret())
-    assert story.loop.added == ()
+    assert not story.loop.added
     assert not story.of(effects.Assemble)
     [card] = story.of(effects.Say)
     assert "blue" not in words(card.message)
@@ -150,7 +151,7 @@ def test_a_narrower_source_waits_for_somebody_who_could_read_it_and_is_not_shown
     assert (look.wants, look.reference.name) == ("give", secret().key)
     refers(story, "give", secret(), "ravi", words=secret().key)
     assert [(given.key, given.digest) for given in story.loop.added] == [(secret().key, "d1")]
-    assert story.loop.wanted == ()
+    assert not story.loop.wanted
     [shown] = [effect for effect in story.of(effects.Show) if effect.card == card.card]
     assert "the key is blue" in words(shown.message)
     assert "shared here by Ravi" in words(shown.message)
@@ -163,7 +164,7 @@ def test_what_changed_while_it_was_asked_for_is_not_shared() -> None:
         story = Story().started()
         refers(story, "add", secret())
         refers(story, "give", now, "ravi", words=secret().key, what="Nothing is known.")
-        assert story.loop.added == story.loop.wanted == ()
+        assert (story.loop.added, story.loop.wanted) == ((), ())
         [shown] = [effect for effect in story.of(effects.Show) if "wanted" in effect.card]
         assert "changed or deleted since" in words(shown.message)
 
@@ -175,7 +176,7 @@ def test_an_admin_may_keep_it_out_and_that_is_recorded() -> None:
     refers(story, "add", secret())
     assert "waits to be allowed already" in story.told()
     presses_label(story, "ada", "Keep it out", card.message)
-    assert story.loop.added == story.loop.wanted == ()
+    assert (story.loop.added, story.loop.wanted) == ((), ())
     assert any(isinstance(fact, graph.Node) and fact.text.startswith("denied by Ada") for fact in story.facts)
 
 
@@ -215,7 +216,7 @@ def test_what_the_agent_found_counts_as_given() -> None:
 def test_the_receipts_buttons() -> None:
     story = Story().started()
     for act in ("refresh", "exclude"):
-        token = cards.act_token(story.house.secret, story.loop, act)  # type: ignore[arg-type]
+        token = cards.act_token(story.house.secret, story.loop, act)
         story.presses("ravi", token, "2")
         assert story.of(effects.Assemble if act == "refresh" else effects.Refer)
         story.presses("gus", token, "2")
