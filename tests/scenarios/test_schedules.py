@@ -32,6 +32,16 @@ async def test_a_schedule_begins_loops_and_outlives_a_restart() -> None:
             await talk.answered("I will remember plum.", after=first.id)
             assert talk.count("I will remember plum.") == 2
             assert talk.count("was left out") == 0
+            await bridge.dispatcher.idle()
+            loop = (await bridge.store.desk(schedule.thread)).loop
+            assert loop is not None
+            idle = events.WentIdle(
+                lane=loop.thread, at=datetime.now(UTC), loop=loop.id, since=loop.updated_at
+            )
+            await bridge.dispatcher.emit(idle)
+            put_away = await talk.sees("was archived after")
+            await talk.says("recall")
+            await talk.answered("You said plum.", after=put_away.id)
             assert await bridge.store.kept("ran:reminders") is not None  # its scheduler looks
         async with made.bridge() as bridge, made.person() as maya:
             again = maya.joins(talk)
