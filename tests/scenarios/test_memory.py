@@ -6,12 +6,16 @@ import asyncio
 import json
 import subprocess
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from adapters.chat.local import wire
+from adapters.chat.local.records import Record
 from adapters.rehearsal import asked
-from core import graph, layers, memory
+from core import events, graph, layers, memory
 from tests.scenarios.house import House, Person, Talk, house, until
 from tests.scenarios.test_cli import loopbridge
 
@@ -148,6 +152,40 @@ async def _is_rebuilt(made: House, digest: str) -> None:
     assert done.returncode == 0, done.stderr
     assert "The graph is the one that was journalled" in done.stdout
     assert digest[:16] in done.stdout
+
+
+async def test_a_closed_thread_is_asked_before_its_words_go_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = wire.posted
+
+    def closed(*given: Any, **more: Any) -> events.Posted:
+        return replace(real(*given, **more), room="closed")
+
+    monkeypatch.setattr(wire, "posted", closed)
+    async with house(SCRIPT) as made, AsyncExitStack() as room:
+        async with made.bridge():
+            maya, ravi = [await room.enter_async_context(made.person(name)) for name in ("maya", "ravi")]
+            talk = await maya.opens("/loop people add @ravi member")
+            await talk.sees("is a member of this bridge now")
+            first, second = [await _held(talk, fact) for fact in ("The merger is on", "The merger is off")]
+        async with made.bridge():  # the cards of a bridge that was stopped hold
+            other = ravi.joins(talk)
+            await other.presses(first, "Remember for the team")
+            await other.sees("Maya asked for this, and decides. It still waits.")
+            await talk.presses(first, "Remember for the team")
+            await talk.sees("Remembered as m")
+            await talk.presses(second, "Keep private")
+            await talk.sees("Maya kept this private.")
+            await talk.sees("Kept in your own memory as m")
+            await other.presses(first, "Keep private")
+            await other.sees("That was answered already. Nothing changed.")
+            index = shown(made, layers.NOTES, memory.TEAM_INDEX)
+            assert ("merger is on" in index, "merger is off" in index) == (True, False)
+            assert talk.count("merger is off") == 0
+
+
+async def _held(talk: Talk, fact: str) -> Record:
+    said = await talk.says(f"/loop remember {fact}")
+    return await talk.sees(f"every later loop could read this:\n“{fact}”", after=said)
 
 
 async def test_the_board_shows_pins_topics_and_who_is_waited_for() -> None:
