@@ -79,7 +79,8 @@ def _state_line(loop: Loop, asks: Sequence[Ask], at: datetime) -> str:
             f"waiting for {wording.line(loop.driver_name, 40)} or an admin, ask {', '.join(a.handle for a in waiting)} · since {since}"
         ]
     elif loop.status == "waiting":
-        parts = ["waiting for Retry"]
+        asked = loop.condenses is not None and loop.condenses.asked
+        parts = ["waiting for somebody who reads here to allow it" if asked else "waiting for Retry"]
     if loop.notice:
         # A turn that was stopped is over, but not finished.
         parts = [

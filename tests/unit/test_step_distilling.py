@@ -134,6 +134,7 @@ def test_what_few_could_read_waits_for_a_word(days: Days) -> None:
     assert not days.of(effects.Prepare)
     assert "May 2 messages of this thread be condensed" in days.told()
     assert days.loop.status == "waiting"
+    assert "waiting for somebody who reads here to allow it" in days.told()
     days.says("maya", "/loop retry")
     assert "somebody's word" in days.told()
     assert not days.of(effects.Prepare)
