@@ -19,9 +19,10 @@ EDITS = {
     "NotebookEdit": ("Edited", "Editing"),
     "Write": ("Wrote", "Writing"),
 }
+REMEMBER = "mcp__loop__remember"
 OURS = {
     "mcp__loop__promote": ("Promoted", "Promoting"),
-    "mcp__loop__remember": ("Remembered a fact", "Remembering a fact"),
+    REMEMBER: ("Remembered a fact", "Remembering a fact"),
     "mcp__loop__context_search": ("Searched the team's context", "Searching the team's context"),
 }
 ASKED = {
@@ -54,6 +55,12 @@ def said(call: Call, workdir: str = "/loop/workdir") -> str:
     return _item([call], workdir).text
 
 
+def alone(call: Call) -> bool:
+    """Whether a call is about what is one member's alone: what stands there is not told, nor how it is called."""
+    given = json.loads(call.input) if call.tool == REMEMBER else {}
+    return layers.OWN_PLACE in call.input or bool(given.get("personal"))
+
+
 def _kind(call: Call) -> str:
     """Reads and searches in a row are told as one step; anything else stands alone."""
     settled = call.state in ("ended", "allowed")
@@ -81,8 +88,7 @@ def _item(group: Sequence[Call], workdir: str) -> Item:
 def _words(call: Call, workdir: str) -> str:
     given = json.loads(call.input)
     over = call.state in ("ended", "failed", "unknown", "denied")
-    if layers.OWN_PLACE in call.input:
-        # What stands there is one member's alone, and so is how it is called.
+    if alone(call):
         head = f"{'Worked' if over else 'Working'} in {OWN_NOTES}"
     elif call.tool == "Bash":
         head = ("Ran " if over else "Running ") + wording.code(str(given.get("command", "")), 80)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from core import askcards, asks, graph, layers, planning, policy, progress, prompts, questions, wording
+from core import askcards, asks, graph, planning, policy, progress, prompts, questions, wording
 from core.asks import Ask
 from core.errors import BadInput
 from core.events import AgentSaid, ToolCalled, ToolEnded
@@ -53,7 +53,7 @@ def _note(draft: Draft, call: Call) -> None:
     node = draft.node(
         graph.call(turn.id, call.id),
         "tool_call",
-        f"{call.tool} {progress.OWN_NOTES if layers.OWN_PLACE in call.input else call.input[:4000]}",
+        f"{call.tool} {progress.OWN_NOTES if progress.alone(call) else call.input[:4000]}",
         tool=call.tool,
         digest=call.digest,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core import commands, effects, events, graph, layers, memory, memorycards
+from core import commands, effects, events, graph, layers, memory, memorycards, reports
 from core.errors import BadInput
 from core.ids import MemberId
 from tests.unit.story import THREAD, Story, who, words
@@ -169,6 +169,16 @@ def test_what_an_agent_promotes_is_one_line_at_the_end_of_its_turn() -> None:
     assert "m3f2 “Staging is at db2” and m1a2 “Staging is at db2”" in line
     assert "Kept in the memory of Maya alone: m999." in line
     assert ("m555" in line, "I sleep" in story.told()) == (False, False)
+
+
+def test_what_an_agent_keeps_for_its_driver_is_not_told_as_a_step() -> None:
+    story = Story().started()
+    story.calls("mcp__loop__remember", "t1", fact="Maya sleeps at noon", personal=True)
+    story.calls("mcp__loop__remember", "t2", fact="Tests need Redis")
+    told = [node.text for node in nodes(story, "tool_call")]
+    assert "noon" not in told[0]
+    assert "Redis" in told[1]
+    assert "noon" not in words(reports.steps(story.loop))
 
 
 def test_a_turn_that_fails_says_what_it_remembered_once() -> None:
