@@ -128,7 +128,9 @@ class Gathering:
     ) -> tuple[list[Node], int]:
         """Return pages: those that rest on this thread first, then by words; and how many of the driver's own fit as well."""
         claims = await self.store.distilled([node.key for node in messages])
-        near = list(dict.fromkeys(_page_of(claim.key) for claim in claims if claim.kind == "claim"))
+        near = list(
+            dict.fromkeys(_page_of(claim.key) for claim in claims if claim.kind == "claim" and claim.text)
+        )
         words = relevance.query(loop.task, said[1:], [loop.repo] if loop.repo else [])
         both = Sight(thread=loop.thread, member=MemberId(loop.driver))
         found = await self.store.search(words, sight=both, kinds=KEPT, limit=PAGES)

@@ -113,6 +113,12 @@ def allowed(source: Source, *, by: str, at: datetime) -> Message:
     )
 
 
+def allowed_there(source: Source, *, by: str, at: datetime) -> Message:
+    """Return the same for threads that follow the loop: they are told that it was, and not what."""
+    words = f"✓ shared in the loop's own thread by {wording.line(by, 40)}, {at:%H:%M} UTC · {source.title}"
+    return Message(blocks=(Text(text=words),))
+
+
 def refused(wanted: Wanted, *, by: str, at: datetime) -> Message:
     """Return what the question ends as when it was not allowed."""
     return Message(

@@ -28,7 +28,7 @@ def page(node: Node, claims: Sequence[Rests], makers: Sequence[Node], sight: Sig
     head = f"page {wording.code(node.key.partition(':')[2], 100)}" + (f" as of {tip[:7]}" if tip else "")
     if node.props.get("deleted"):
         head += " · it is no more"
-    flagged = sum(bool(rests.claim.props.get("flagged")) for rests in claims)
+    flagged = sum(_flagged(rests.claim) for rests in claims)
     lines = [head]
     if flagged:
         lines.append(
@@ -55,12 +55,8 @@ def claim(rests: Rests, sight: Sight) -> Message:
 def claim_lines(rests: Rests, sight: Sight) -> list[str]:
     """Return a claim and its sources as lines."""
     props = rests.claim.props
-    flag = props.get("flagged", "")
-    what = (
-        f" · to be looked at again: a source was {'changed' if flag not in ('edited', 'deleted') else flag}"
-        if flag
-        else ""
-    )
+    how = props.get("how") or "changed"
+    what = f" · to be looked at again: a source was {how}" if _flagged(rests.claim) else ""
     lines = [f"• “{wording.line(rests.claim.text or '(gone)', 200)}”{what}"]
     lines += [f"   {_source(node, sight)}" for node in rests.sources[:SOURCES]]
     if len(rests.sources) > SOURCES:
@@ -92,6 +88,11 @@ def decision(
     if older is not None:
         lines.append(f"in place of {older.handle}: “{wording.line(older.text, 160)}”")
     return _why(lines)
+
+
+def _flagged(claim: Node) -> bool:
+    """Whether a source changed since anybody looked at the claim."""
+    return claim.props.get("flagged", "") > claim.props.get("reopened", "")
 
 
 def _made(node: Node) -> str:

@@ -21,8 +21,9 @@ FLATTENING = 1.2
 # What was said in the thread itself is looked through whatever is newer elsewhere.
 HERE = "SELECT id, text FROM node WHERE audience = :thread AND kind = 'message' AND text <> '' ORDER BY at DESC, id DESC LIMIT :limit"
 LINKED = (
-    f"SELECT {walks.FIELDS} FROM node WHERE json_extract(props, '$.permalink') = :link"  # noqa: S608 - a constant
-    " AND json_extract(props, '$.permalink') > '' ORDER BY id LIMIT 1"
+    f"SELECT {walks.FIELDS} FROM node WHERE json_extract(props, '$.permalink') >= :link"  # noqa: S608 - a constant
+    " AND json_extract(props, '$.permalink') < :past AND json_extract(props, '$.permalink') > ''"
+    " ORDER BY json_extract(props, '$.permalink'), id LIMIT :limit"
 )
 NAMED = ", ".join(f"node.{field}" for field in walks.FIELDS.split(", "))
 # What hangs on a node by one kind of edge, newest first. INDEXED: what joins must not turn the order of the walk around.
@@ -39,6 +40,8 @@ GIVEN = (
     " (SELECT id FROM node WHERE key = :key) AND edge.kind = 'ingested' ORDER BY edge.at, node.at, node.key LIMIT :limit"
 )
 MOST_GIVEN = 5_000
+MOST_ALIKE = 4  # addresses that begin the same
+LAST_CHARACTER = "\U0010ffff"
 MOST_MARKS = 40  # of one thread or repository
 DISTILLED = (
     f"SELECT {NAMED} FROM json_each(:keys) CROSS JOIN node AS origin ON origin.key = json_each.value"  # noqa: S608 - constants
@@ -101,9 +104,16 @@ def _score(text: str, weights: Mapping[str, float]) -> float:
 
 
 def linked(links: Sequence[str], hand: Hand) -> Mapping[str, graph.Node]:
-    """Return the nodes that permalinks lead to, by link; a link nobody saw is missing."""
-    found = ((link, hand.row(LINKED, link=link)) for link in links if link)
-    return {link: walks.node(row) for link, row in found if row is not None}
+    """Return the nodes that permalinks lead to, by link; a link nobody saw is missing. What follows a `?` only says how to get there."""
+    found: dict[str, graph.Node] = {}
+    for link in filter(None, links):
+        place = link.partition("?")[0]
+        for row in hand.rows(LINKED, link=place, past=place + LAST_CHARACTER, limit=MOST_ALIKE):
+            node = walks.node(row)
+            if node.props["permalink"].partition("?")[0] == place:
+                found[link] = node
+                break
+    return found
 
 
 def onto(key: str, kind: str, limit: int, hand: Hand) -> Sequence[graph.Node]:

@@ -101,11 +101,15 @@ def give(draft: Draft, loop: Loop, source: Source, event: Referred) -> bool:
         drop(draft, event)
         return False
     draft.now(wanted=tuple(other for other in loop.wanted if other != wanted))
-    draft.show(
-        _card(loop, wanted),
-        givencards.allowed(source, by=event.author.name, at=draft.at),
-        priority=Priority.ASK,
-    )
+    for target in (draft.lane, *loop.followers):
+        # Shared with the loop's own thread: those who follow it from elsewhere are other people.
+        shown = givencards.allowed if target == draft.lane else givencards.allowed_there
+        draft.show_in(
+            target,
+            _card(loop, wanted),
+            shown(source, by=event.author.name, at=draft.at),
+            priority=Priority.ASK,
+        )
     _record(draft, wanted, event.author, event.message, state="allowed")
     return True
 

@@ -99,6 +99,8 @@ async def check_a_permalink_leads_to_its_message(rig: Rig) -> None:
         )
         await settled(store, 1, Outcome(facts=(node, bare)))
         assert await store.linked([link, "https://chat.example/p/1", ""]) == {link: node}
+        # How people come by an address differs in what follows the question mark.
+        assert await store.linked([f"{link}?cid=C1&thread_ts=1.0"]) == {f"{link}?cid=C1&thread_ts=1.0": node}
 
 
 async def check_edges_are_followed_by_their_kind(rig: Rig) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from core import cards, decided, effects, events, graph
 from core.events.context import Wants
-from core.ids import IdentityKey
+from core.ids import IdentityKey, ThreadKey
 from core.message import Attachment, Buttons, Code
 from core.references import Reference
 from tests.unit.story import THREAD, Story, who, words
@@ -157,6 +157,19 @@ def test_a_narrower_source_waits_for_somebody_who_could_read_it_and_is_not_shown
     assert "shared here by Ravi" in words(shown.message)
     assert secret().key in {dst for _, dst in edges(story, "allowed")}
     assert len(story.of(effects.Assemble)) == 1
+
+
+def test_a_thread_that_follows_is_told_that_it_was_shared_and_not_what() -> None:
+    story = Story().started()
+    other = ThreadKey("local:home/hall/4")
+    story.desk = replace(story.desk, loop=replace(story.loop, followers=(other,)))
+    refers(story, "add", secret())
+    refers(story, "give", secret(), "ravi", words=secret().key)
+    (there,) = [
+        effect for effect in story.of(effects.Show) if effect.lane == other and "wanted" in effect.card
+    ]
+    assert "blue" not in words(there.message)
+    assert "shared in the loop's own thread by Ravi" in words(there.message)
 
 
 def test_what_changed_while_it_was_asked_for_is_not_shared() -> None:
