@@ -89,13 +89,13 @@ class LoopFolder:
         draft.chmod(0o644)
         draft.replace(place)
 
-    def drop_personal(self) -> bool:
-        """Take the clone of somebody's own layer away; say whether there was one."""
-        place = self.context / "personal"
-        if not place.is_dir():
-            return False
-        shutil.rmtree(place)
-        return True
+    def holds_personal(self) -> bool:
+        """Say whether there is a clone of somebody's own layer."""
+        return (self.context / "personal").is_dir()
+
+    def drop_personal(self) -> None:
+        """Take the clone of somebody's own layer away."""
+        shutil.rmtree(self.context / "personal")
 
     def remove_home(self) -> None:
         """Drop what only a live session needs; the clone, the capsule and the lock stay."""

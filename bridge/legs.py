@@ -83,9 +83,15 @@ class Legs:
 
     async def _without_notes(self, loop: Loop, folder: LoopFolder) -> None:
         """Take its starter's own layer out of the box of a loop that somebody else drives now."""
-        if loop.personal is None and await asyncio.to_thread(folder.drop_personal):
-            await self.runner.close(loop.id)
-            await asyncio.to_thread(self.boxes.write_launcher, loop, folder)
+        if loop.personal is not None or not await asyncio.to_thread(folder.holds_personal):
+            return
+        await self.runner.close(loop.id)
+        await asyncio.to_thread(self.boxes.write_launcher, loop, folder)
+        if not loop.session:
+            # What a session had read of it stands in the transcripts of its home.
+            await asyncio.to_thread(folder.remove_home)
+            await asyncio.to_thread(folder.make, self.boxes.sandbox.owner())
+        await asyncio.to_thread(folder.drop_personal)  # last: a crash before it begins anew
 
     async def interrupted(self, effect: RunLeg, alive_at: datetime | None) -> None:
         """Say that the bridge went away while a leg ran."""

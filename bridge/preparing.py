@@ -83,6 +83,8 @@ class Preparing:
     async def _make(self, loop: Loop, effect: Prepare) -> None:
         folder = LoopFolder.of(self.loops, loop.id)
         await asyncio.to_thread(folder.make, self.sandbox.owner())
+        if loop.personal is None:
+            await asyncio.to_thread(folder.drop_personal)
         start = await pull(loop, self.git, self.layers)
         await open_gateway(self.gateway, loop, folder)
         await asyncio.to_thread(self.boxes.write_launcher, loop, folder)

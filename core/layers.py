@@ -41,6 +41,11 @@ def lane(layer: str) -> ThreadKey:
     return thread_key("bridge", "layers", layer.replace("/", "-"), "main")
 
 
+def is_private(key: str) -> bool:
+    """Whether a lane is that of somebody's own layer: what is told in it is told to nobody else."""
+    return key.startswith(lane(_PERSONAL).removesuffix("/main"))
+
+
 def folder(layer: str) -> str:
     """Return the layer's name as a loop sees it: `knowledge`, `notes`, `personal`."""
     return layer.partition("/")[0]

@@ -87,8 +87,7 @@ class Landing:
 
         await self._keep(layer, one, judged.tip)
         made = await self._onto_main(one, request, make)
-        if isinstance(made, ports.Landed):
-            await self._moved(layer)
+        await self._moved(layer)
         return made
 
     async def draft(self, layer: str, judged: ports.Judged, *, branch: str) -> ports.Drafted | ports.Conflict:
@@ -134,11 +133,11 @@ class Landing:
             return await one.joined(tree, (main, drafted.tip), words, author=author, committer=reviewer)
 
         made = await self._onto_main(one, request, make)
+        await self._moved(layer)
         if other:
             return other[-1]
         if isinstance(made, ports.Landed):
             await one.drop(branch)
-            await self._moved(layer)
         return made
 
     async def forget(self, layer: str, request: str) -> None:

@@ -12,10 +12,11 @@ from adapters.store.hand import Hand
 from core import asks, events, graph, ids
 from core import journal as words
 
-NODES = "SELECT key, kind, audience, at, text, props FROM node WHERE stub = 0 ORDER BY audience, id"
+NODES = "SELECT key, kind, audience, at, text, props FROM node WHERE stub = 0 AND audience NOT LIKE 'member:%' ORDER BY audience, id"
 EDGES = (
     "SELECT a.key AS src, edge.kind AS kind, b.key AS dst, edge.at AS at, a.audience AS audience FROM edge"
-    " JOIN node a ON a.id = edge.src JOIN node b ON b.id = edge.dst ORDER BY a.audience, edge.src, edge.dst"
+    " JOIN node a ON a.id = edge.src JOIN node b ON b.id = edge.dst"
+    " WHERE a.audience NOT LIKE 'member:%' AND b.audience NOT LIKE 'member:%' ORDER BY a.audience, edge.src, edge.dst"
 )
 SEEN = "SELECT lane, kind, dedup FROM event WHERE handled_at IS NOT NULL ORDER BY lane, id"
 LOOPS = "SELECT id, thread FROM loop ORDER BY seq"

@@ -16,7 +16,7 @@ from typing import Any
 from adapters.store import facts, proposals, schedules, walks, writes
 from adapters.store.codec import micros
 from adapters.store.hand import Hand
-from core import asks, desk, errors, events, graph, ids, journal, loop, people
+from core import asks, desk, errors, events, graph, ids, journal, layers, loop, people
 from core.proposals import Proposal
 from core.schedules import Schedule
 
@@ -48,9 +48,18 @@ ALL_LOOPS = "SELECT id FROM loop ORDER BY seq"
 
 def note(event: events.Event, outcome: desk.Outcome, news: Sequence[graph.Fact], hand: Hand) -> None:
     """Put down what an event's outcome has for the journal, if anything: its new facts, asks, costs."""
+    if layers.is_private(event.lane):
+        return  # whoever reads the journal reads all of it; the layer itself tells this anew
+    news = [fact for fact in news if not graph.alone(fact)]
     changed = outcome.loop is not None and event.kind not in journal.PASSING
     telling = (
-        news or outcome.asks or outcome.schedules or outcome.proposals or outcome.members or outcome.identities or outcome.spent
+        news
+        or outcome.asks
+        or outcome.schedules
+        or outcome.proposals
+        or outcome.members
+        or outcome.identities
+        or outcome.spent
     )
     if not (telling or changed or event.kind in journal.CHAT):
         return
@@ -209,7 +218,9 @@ def finish(
         writes.put_ask(journal.withdrawn(hand.codec.load(asks.Ask, body)), hand)
     for proposal in proposals.waiting(hand):
         # Nobody carries a merge on that was begun: it can be asked for again.
-        proposals.put(replace(proposal, state="open" if proposal.state == "merging" else proposal.state), hand)
+        proposals.put(
+            replace(proposal, state="open" if proposal.state == "merging" else proposal.state), hand
+        )
     with _reading("a loop's file"):
         files = sorted((_lines(text) for text in loops), key=lambda file: int(file[0]["order"]))
         for first, *turns in files:

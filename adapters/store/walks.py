@@ -24,12 +24,17 @@ ID_OF = "SELECT id FROM node WHERE key = :key"
 OUT = "SELECT src, kind, dst, at FROM edge WHERE src = :id"
 BACK = "SELECT src, kind, dst, at FROM edge WHERE dst = :id"
 ALL_NODES = (
-    # When a stub was made depends on which of its edges came first.
-    "SELECT key, kind, audience, CASE stub WHEN 1 THEN 0 ELSE at END, text, props FROM node ORDER BY key"
+    # When a stub was made depends on which of its edges came first. What is one member's alone is in no journal, and neither is a
+    # stub that only such a thing names.
+    "SELECT key, kind, audience, CASE stub WHEN 1 THEN 0 ELSE at END, text, props FROM node WHERE audience NOT LIKE 'member:%'"
+    " AND (stub = 0 OR EXISTS (SELECT 1 FROM edge JOIN node a ON a.id = edge.src JOIN node b ON b.id = edge.dst"
+    " WHERE (edge.src = node.id OR edge.dst = node.id) AND a.audience NOT LIKE 'member:%' AND b.audience NOT LIKE 'member:%'))"
+    " ORDER BY key"
 )
 ALL_EDGES = (
     "SELECT a.key AS src, edge.kind AS kind, b.key AS dst, edge.at AS at FROM edge"
-    " JOIN node a ON a.id = edge.src JOIN node b ON b.id = edge.dst ORDER BY a.key, edge.kind, b.key"
+    " JOIN node a ON a.id = edge.src JOIN node b ON b.id = edge.dst"
+    " WHERE a.audience NOT LIKE 'member:%' AND b.audience NOT LIKE 'member:%' ORDER BY a.key, edge.kind, b.key"
 )
 EDGES_PER_NODE = 4
 PREFETCH = 500

@@ -15,8 +15,8 @@ from adapters.store import opening
 from adapters.store.store import SqlStore
 from bridge import rebuilding
 from bridge.home import prepare
-from core import errors, events, layers
-from core.ids import message_key
+from core import errors, events, graph, layers
+from core.ids import MemberId, message_key
 from core.journal import WITHDRAWN, thread_folder
 from core.redact import Redactor
 from tests.unit.journal_rig import Rig, a_long_story, lane
@@ -35,6 +35,28 @@ async def test_a_long_story_is_journalled(rig: Rig) -> None:
         lines = await rig.lines()
         tip = await rig.journal().tip()
         assert tip.lines == len(lines)
+
+
+async def test_what_is_one_members_alone_is_in_no_line_and_the_graph_is_the_same_all_the_same(
+    rig: Rig,
+) -> None:
+    mine = layers.personal(MemberId("a" * 32))
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        for number, layer in enumerate((mine, layers.NOTES)):
+            page = events.Page(path=f"page-{number}.md", text=f"Words of page {number}.")
+            await telling.tell(
+                events.LayerMoved(lane=layers.lane(layer), at=telling.clock.now(), layer=layer, base="", tip="b" * 40, pages=(page,))
+            )  # fmt: skip
+        assert await telling.store.nodes([graph.page(mine, "page-0.md")])
+        await telling.journalling.close()
+        told = "\n".join(await rig.lines())
+    assert "Words of page 1." in told
+    assert "page-0" not in told
+    rebuilt = await rebuilding.rebuild(
+        rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops
+    )
+    assert rebuilt.verified
 
 
 async def test_a_rebuild_tells_the_same_graph(rig: Rig) -> None:
