@@ -43,6 +43,8 @@ class Distilling:
 
     async def chore(self, effect: Chore) -> None:
         """Say what is due of everything every member may read, the oldest first."""
+        if effect.round > 1:
+            log.info("distill.nothing_yet", round=effect.round - 1)
         where = await place(self.store, self.where)
         driver = await self._admin(where) if where else None
         if where is None or driver is None:
