@@ -73,7 +73,14 @@ def lane(thread: ids.ThreadKey, everybody: people.People, hand: Hand) -> desk.De
     proposed = proposals.of_thread(thread, hand)
     if newest is None:
         marks = finding.marks(thread, "", hand)
-        return desk.Desk(thread=thread, people=everybody, follows=follows, schedules=own, decisions=marks)
+        return desk.Desk(
+            thread=thread,
+            people=everybody,
+            follows=follows,
+            schedules=own,
+            decisions=marks,
+            proposals=proposed,
+        )
     found = hand.column(ASKS, loop=newest["id"], limit=SETTLED_ASKS)
     earlier = hand.column(EARLIER_LOOPS, thread=thread, seq=newest["seq"])
     known = hand.codec.load(loop.Loop, newest["body"])

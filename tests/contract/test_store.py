@@ -9,7 +9,13 @@ import pytest
 
 from adapters.store.store import SqlStore
 from core.ports import Store
-from core.testing import store_clock_contract, store_contract, store_finding_contract, store_graph_contract
+from core.testing import (
+    store_clock_contract,
+    store_contract,
+    store_finding_contract,
+    store_graph_contract,
+    store_proposals_contract,
+)
 from core.testing.fakes import FakeClock
 
 
@@ -31,6 +37,7 @@ class SqliteRig:
         *store_graph_contract.CHECKS,
         *store_finding_contract.CHECKS,
         *store_clock_contract.CHECKS,
+        *store_proposals_contract.CHECKS,
     ],
     ids=lambda check: check.__name__,
 )

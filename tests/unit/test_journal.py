@@ -7,6 +7,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from core import errors, events, graph, layers
 from core.ids import MemberId, message_key
 from core.journal import WITHDRAWN, thread_folder
 from core.redact import Redactor
-from tests.unit.journal_rig import Rig, a_long_story, lane
+from tests.unit.journal_rig import Rig, a_long_story, lane, who
 
 
 @pytest.fixture
@@ -35,6 +36,37 @@ async def test_a_long_story_is_journalled(rig: Rig) -> None:
         lines = await rig.lines()
         tip = await rig.journal().tip()
         assert tip.lines == len(lines)
+
+
+async def test_proposals_come_back_and_a_merge_that_ran_can_be_asked_for_again(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        (loop, *_) = await telling.store.loops(live_only=False)
+        proposed = events.Proposed(
+            lane=loop.thread, at=telling.clock.now(), loop=loop.id, turn=None, request="r", layer=layers.KNOWLEDGE, proposal="ab" * 16,
+            title="Clocks", base="a" * 40, tip="b" * 40, digest="d", files=(("clock.md", 1, 0),), protected=(), diff="+x",
+        )  # fmt: skip
+        await telling.tell(proposed)
+        weighed = events.ProposalWeighed(
+            lane=loop.thread,
+            at=telling.clock.now(),
+            proposal="ab" * 16,
+            choice="merge",
+            words="",
+            author=who("ada"),
+            message="m1",
+        )
+        await telling.tell(weighed)
+        (waiting,) = await telling.store.proposals()
+        assert waiting.state == "merging"
+        await telling.journalling.close()
+    rebuilt = await rebuilding.rebuild(
+        rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops
+    )
+    assert rebuilt.verified
+    async with SqlStore(rig.url("new.db"), clock=rig.clock) as new:
+        (back,) = await new.proposals()
+        assert back == replace(waiting, state="open")
 
 
 async def test_what_is_one_members_alone_is_in_no_line_and_the_graph_is_the_same_all_the_same(
