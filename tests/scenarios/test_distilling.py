@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
-from core import graph
+from core import events, graph, ids
 from tests.scenarios.house import House, house, until
 
 SCRIPT = r"""
@@ -108,3 +109,31 @@ async def test_a_discussion_becomes_claims_that_are_reopened_when_a_source_chang
 
         last = await talk.says("/loop distill")
         await talk.sees("Nothing new was said here", after=last)
+
+
+async def test_the_clock_distils_in_silence_until_there_is_something() -> None:
+    config = '[jobs.distill]\nwhere = "local:home/general/1"\n'
+    async with house(SCRIPT, config=config) as made, made.bridge() as bridge, made.person() as maya:
+        where = await maya.opens("a place for pages")
+        lane = ids.thread_key("local", "home", "general", str(where.root))
+        talk = await maya.opens("nice weather")
+
+        async def tick(day: int) -> None:
+            due = datetime.now(UTC) + timedelta(days=day)
+            jobs = ids.thread_key("bridge", "jobs", "distill", "main")
+            await bridge.dispatcher.emit(
+                events.Ticked(lane=jobs, at=datetime.now(UTC), job="distill", due=due)
+            )
+
+        await tick(1)
+        async with asyncio.timeout(20):
+            while (loop := (await bridge.store.desk(lane)).loop) is None or loop.live:  # noqa: ASYNC110 - a row tells no one
+                await asyncio.sleep(0.05)
+        assert loop.turn is not None
+        assert loop.turn.answer.startswith("Nothing yet")
+        assert where.texts == talk.texts == []
+        await talk.says("it works with an injected clock, never with the wall")
+        await tick(2)
+        card = await where.sees("proposal")
+        assert "Everybody likes it." in where.text(card)
+        assert talk.texts == []
