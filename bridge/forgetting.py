@@ -227,8 +227,7 @@ class Forgetter:
                 "The journal's remote, in the same commits: its other clones are not the bridge's to change."
             )
         made, found = await self.store.ledger.outside(scope)
-        facts = sorted(key for key in {*found, *scope.emptied} if key.startswith("memory:"))
-        distilled = [key for key in found if key not in facts]
+        distilled = [key for key in found if not key.startswith("memory:")]
         if made:
             shown = ", ".join(key.partition(":")[2][:60] for key in made[:SHOWN])
             held.append(
@@ -239,7 +238,7 @@ class Forgetter:
             held.append(
                 f"{wording.count(len(distilled), 'page or claim', 'pages or claims')} distilled from it ({shown}): knowledge changes only by a person's merge."
             )
-        held += await asyncio.to_thread(self._remembered, scope, facts)
+        held += await asyncio.to_thread(self._remembered, scope, found)
         live = [
             loop.handle
             for loop in loops
@@ -256,8 +255,9 @@ class Forgetter:
         )
         return held
 
-    def _remembered(self, scope: Scope, facts: Sequence[str]) -> list[str]:
+    def _remembered(self, scope: Scope, found: Sequence[str]) -> list[str]:
         """Return what memory holds: facts in the team's notes, and members' own layers."""
+        facts = sorted(key for key in {*found, *scope.emptied} if key.startswith("memory:"))
         held = []
         if facts:
             shown = ", ".join(f"m{key.rpartition('/')[2]}" for key in facts[:SHOWN])
