@@ -72,6 +72,8 @@ async def a_story_with_secrets(telling: Telling) -> None:
         )
     )
     await telling.says(lane(5), "maya", "@Ada is right", mentions=(IdentityKey("local:home/ada"),))
+    await telling.says(lane(8), "ada", '/loop schedule "hourly" adasword six')
+    await telling.says(lane(8), "maya", '/loop schedule "hourly" look')
     await telling.starts(lane(6), "ada", "adasword three")
     await telling.calls(lane(6), "t9", "make adamake")
     await telling.decides(lane(6), "ada", "deny", "adasword four")
@@ -99,6 +101,7 @@ async def test_a_person(rig: Rig) -> None:
         graph = await telling.store.digest()
         assert graph != before
         assert await telling.store.search("adasword", sight=Sight(thread=lane(1))) == []
+        assert [schedule.words for schedule in await telling.store.schedules()] == ["look"]
         people = await telling.store.people()
         assert people.of(IdentityKey("local:home/ada")) is None
         assert len(people.members) == 2
