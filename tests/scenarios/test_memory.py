@@ -16,6 +16,7 @@ from adapters.chat.local import wire
 from adapters.chat.local.records import Record
 from adapters.rehearsal import asked
 from core import events, graph, layers, memory
+from core.ids import MemberId
 from tests.scenarios.house import House, Person, Talk, house, until
 from tests.scenarios.test_cli import loopbridge
 
@@ -126,6 +127,9 @@ async def test_what_was_remembered_reaches_later_loops_and_what_is_ones_own_nobo
             await bridge.dispatcher.idle()
             digest = await bridge.store.digest()
         await _is_rebuilt(made, digest)
+        async with made.bridge() as bridge:
+            # No journal holds what is one's own: its layer tells it anew.
+            await _told(bridge.store, "memory", f"memory:{layers.personal(MemberId(''))}", "I like lemon tea")
 
 
 async def _in_the_graph(made: House, store: Any) -> None:
@@ -205,8 +209,8 @@ async def test_the_board_shows_pins_topics_and_who_is_waited_for() -> None:
         said = await first.says("/loop inbox look at the mails")
         await first.sees("In the team's inbox", after=said)
         await until(lambda: "look at the mails" in shown(made, layers.NOTES, "inbox.md"))
-        for name in ("focus.md", "inbox.md"):
-            await _told(bridge.store, name)
+        for name, line in (("focus.md", "Ship 2.0"), ("inbox.md", "look at the mails")):
+            await _told(bridge.store, "page", graph.page(layers.NOTES, name), line)
         words = await _board(first)
         assert "1. Ship 2.0 by Friday" in words
         assert "auth · #" in words
@@ -224,9 +228,13 @@ async def test_the_board_shows_pins_topics_and_who_is_waited_for() -> None:
         assert "Ship 2.0" not in shown(made, layers.NOTES, "focus.md")
 
 
-async def _told(store: Any, name: str) -> None:
+async def _told(store: Any, kind: str, prefix: str, words: str) -> None:
+    """Wait until the graph holds a node with these words."""
     async with asyncio.timeout(10):
-        while not any(node.text for node in await store.nodes([graph.page(layers.NOTES, name)])):  # noqa: ASYNC110 - a store tells no one
+        while True:
+            found = await store.find_nodes(kind=kind, prefix=prefix)
+            if any(words in node.text for node in found):
+                return
             await asyncio.sleep(0.02)
 
 
