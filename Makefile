@@ -1,6 +1,6 @@
 # Every target sets up what it needs (scripts/bootstrap) and is quick the second time. ARGS="…" goes to the program behind a target.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap bootstrap-tests demo run check test bench soak clean
+.PHONY: help bootstrap bootstrap-tests demo run check test bench soak strict clean
 SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
@@ -38,6 +38,9 @@ bench: bootstrap-tests ## medians, and ratios to a bare floor measured in the sa
 soak: bootstrap-tests ## the crash and scenario tests again and again for MINUTES=30
 	@end=$$((SECONDS + 60 * $(MINUTES))); round=0; while [ $$SECONDS -lt $$end ]; do round=$$((round + 1)); echo "soak: round $$round"; \
 		CRASH_SEED=$$round CRASH_KILLS=10 $(BIN)/pytest -q -n 2 --dist worksteal -m "not bench" tests/crash tests/scenarios $(ARGS) || exit 1; done
+
+strict: bootstrap-tests ## the Matrix tests with people on matrix-js-sdk, the strictest client there is (needs npm)
+	@scripts/bootstrap-matrix-strict && MATRIX_STRICT=1 $(BIN)/pytest -q -n 0 tests/contract/test_chat_matrix_strict.py $(ARGS)
 
 clean: ## take away what the targets made here (not the home directory)
 	rm -rf .venv .tools .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist *.egg-info

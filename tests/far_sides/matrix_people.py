@@ -1,4 +1,4 @@
-"""People on a homeserver, in a process of their own. Owns: People. Effects: a child process with a Matrix client per person.
+"""People on a homeserver, in a process of their own. Owns: People, strict. Effects: a child process with a Matrix client per person.
 
 The child speaks one JSON object a line: {"id", "who", "do", …} and {"id", "ok"|"error"}. A process of its own, because the library binds
 its crypto store to the whole process, and because people on other machines share no memory with the bridge either.
@@ -10,19 +10,34 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from tests.far_sides.matrix_person import Person
 
+HERE = Path(__file__).resolve().parent
+STRICT = HERE.parents[1] / ".tools" / "matrix-strict"
+USUAL = (sys.executable, "-m", "tests.far_sides.matrix_people")
+
+
+def strict() -> Sequence[str]:
+    """Return the program of people on matrix-js-sdk, whose clients are as strict as one can be. Raises RuntimeError when it is not here."""
+    node = STRICT / "node_modules" / ".bin" / "node"
+    if not node.exists():
+        raise RuntimeError("matrix-js-sdk is not here: run scripts/bootstrap-matrix-strict")
+    # The packages are found beside the link, not beside what it leads to.
+    return (str(node), "--preserve-symlinks-main", str(STRICT / "people.mjs"))
+
 
 class People:
-    """Starts the child and asks it."""
+    """Starts the child and asks it. `program` is what the child runs."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, program: Sequence[str] = USUAL) -> None:
         self._url = url
+        self._program = program
         self._child: asyncio.subprocess.Process | None = None
         self._ids = count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
@@ -30,9 +45,7 @@ class People:
 
     async def __aenter__(self) -> Self:
         self._child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.far_sides.matrix_people",
+            *self._program,
             self._url,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
