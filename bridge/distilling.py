@@ -19,11 +19,12 @@ from core.loop import Loop
 from core.ports import Clock, Emit, Store
 
 log = structlog.get_logger(__name__)
-THREADS = 5_000  # looked at
 MESSAGES = 2_000  # of one thread
 CLAIMS = 5_000
-BEGIN = "distill-from"
-LOOKS_BACK = timedelta(days=7)
+FLOOR = "distill-floor"
+LOOKS_BACK = timedelta(days=7)  # of a first look
+TICK = timedelta(microseconds=1)
+LATE = timedelta(days=1)  # a platform may tell of what was said only after a while
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,28 +72,26 @@ class Distilling:
         return found[0] if found else None
 
     async def _fresh(self) -> tuple[Sequence[Node], int]:
-        """Return what was said where every member may read and is not distilled, and how many other threads have news."""
-        begin = await self._begin()
+        """Return what was said where every member may read and is not distilled, and how many other threads have news.
+
+        Everything older than a floor is distilled or was never to be: it rises to the oldest message that still is to be.
+        """
+        floor = await self._floor()
         found: list[Node] = []
         private = 0
-        for thread in await self.store.find_nodes(kind="thread", prefix="thread:", limit=THREADS):
-            upto = distill.marked(thread) or begin
-            newest, _ = await self.store.thread_messages(ThreadKey(thread.audience), limit=1)
-            if not newest or newest[-1].at <= upto:
-                continue
+        for thread in await self.store.nodes([graph.thread(key) for key in await self.store.talked(floor)]):
             if self._open(thread):
-                found += await self._said(thread, since=upto)
+                found += await self._said(thread, since=max(floor, distill.marked(thread) or floor))
             else:
                 private += 1
-        return distill.said(found, since=None), private
+        fresh = distill.said(found, since=None)
+        risen = fresh[0].at - TICK if fresh else max(floor, self.clock.now() - LATE)
+        await self.store.keep(FLOOR, risen.isoformat())
+        return fresh, private
 
-    async def _begin(self) -> datetime:
-        """Return from when on threads count that were never distilled: a while before the first look, so that it finds an end."""
-        kept = await self.store.kept(BEGIN)
-        if kept is None:
-            kept = (self.clock.now() - LOOKS_BACK).isoformat()
-            await self.store.keep(BEGIN, kept)
-        return datetime.fromisoformat(kept)
+    async def _floor(self) -> datetime:
+        kept = await self.store.kept(FLOOR)
+        return datetime.fromisoformat(kept) if kept else self.clock.now() - LOOKS_BACK
 
     def _open(self, thread: Node) -> bool:
         """Whether every member may read a thread: its room is known to be open, or an admin said so of its channel."""
@@ -132,9 +131,9 @@ class Distilling:
         """Return the nodes of the thread, or with a span of time of all threads of its channel, where who reads one reads all."""
         lane = effect.lane
         if effect.what == "since" and ids.platform_of(lane) in WHOLE_CHANNELS:
-            channel = lane.rpartition("/")[0]
-            found = await self.store.find_nodes(kind="thread", prefix=f"thread:{channel}/", limit=THREADS)
-            return [node for node in found if node.audience.startswith(f"{channel}/")]
+            channel = lane.rpartition("/")[0] + "/"
+            talked = await self.store.talked(effect.since or self.clock.now())
+            return await self.store.nodes([graph.thread(key) for key in talked if key.startswith(channel)])
         return await self.store.nodes([graph.thread(lane)])
 
     async def _since(self, effect: Distil, thread: Node) -> datetime | None:

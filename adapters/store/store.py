@@ -191,6 +191,9 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
     async def thread_messages(self, thread: ids.ThreadKey, *, limit: int) -> tuple[Sequence[graph.Node], int]:
         return await self._reader.do(partial(walks.thread_messages, thread, limit))
 
+    async def talked(self, since: datetime) -> Sequence[ids.ThreadKey]:
+        return await self._reader.do(partial(walks.talked, codec.micros(since)))
+
     async def nodes(self, keys: Sequence[str]) -> Sequence[graph.Node]:
         return await self._reader.do(partial(walks.nodes, tuple(keys)))
 

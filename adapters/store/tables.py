@@ -172,6 +172,13 @@ node = sa.Table(
     sa.Column("stub", sa.Integer, nullable=False),  # named by an edge, not told of yet
 )
 sa.Index("node_audience", node.c.audience, node.c.kind, node.c.at, node.c.id)
+sa.Index(
+    "node_said",
+    node.c.at,
+    node.c.audience,
+    sqlite_where=node.c.kind == "message",
+    postgresql_where=node.c.kind == "message",
+)
 
 edge = sa.Table(
     "edge",

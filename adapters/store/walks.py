@@ -20,6 +20,7 @@ OF_THREAD = "FROM node WHERE audience = :thread AND kind = 'message'"
 COUNT = f"SELECT count(*) {OF_THREAD}"
 FIRST = f"SELECT id, {FIELDS} {OF_THREAD} ORDER BY at, id LIMIT 1"
 NEWEST = f"SELECT id, {FIELDS} {OF_THREAD} ORDER BY at DESC, id DESC LIMIT :limit"
+TALKED = "SELECT DISTINCT audience FROM node INDEXED BY node_said WHERE kind = 'message' AND at > :since ORDER BY audience"
 ID_OF = "SELECT id FROM node WHERE key = :key"
 OUT = "SELECT src, kind, dst, at FROM edge WHERE src = :id"
 BACK = "SELECT src, kind, dst, at FROM edge WHERE dst = :id"
@@ -72,6 +73,11 @@ def thread_messages(thread: ids.ThreadKey, limit: int, hand: Hand) -> tuple[Sequ
     if total > len(rows):
         rows.insert(0, hand.only(FIRST, thread=thread))
     return [node(row) for row in rows], total
+
+
+def talked(since: int, hand: Hand) -> Sequence[ids.ThreadKey]:
+    """Return the threads in which something was said after an instant."""
+    return [ids.ThreadKey(audience) for audience in hand.column(TALKED, since=since)]
 
 
 def walk(start: str, depth: int, limit: int, hand: Hand) -> ports.Walk:

@@ -117,6 +117,9 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
     async def thread_messages(self, thread: ThreadKey, *, limit: int) -> tuple[Sequence[Node], int]:
         """Return a thread's newest `limit` message nodes (and its first), oldest first, and how many there are in all."""
 
+    async def talked(self, since: datetime) -> Sequence[ThreadKey]:
+        """Return the threads in which something was said after an instant."""
+
     async def nodes(self, keys: Sequence[str]) -> Sequence[Node]: ...
     async def find_nodes(self, *, kind: str, prefix: str, limit: int = 5) -> Sequence[Node]:
         """Return nodes of a kind whose key starts with `prefix`."""

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from core.desk import Outcome
-from core.ids import IdentityKey, MemberId
+from core.graph import Node
+from core.ids import IdentityKey, MemberId, ThreadKey
 from core.schedules import Schedule, When
 from core.testing.store_rig import LANE, Rig, a_loop, an_ask, arrived, at, posted, say, settled
 
@@ -62,7 +63,21 @@ async def check_what_is_over_is_let_go_and_known_again(rig: Rig) -> None:
         assert [job.effect for job in await store.jobs()] == [left.effect]
 
 
+async def check_threads_are_found_by_what_was_said_lately(rig: Rig) -> None:
+    other = ThreadKey(f"{LANE}9")
+    facts = tuple(
+        Node(key=f"message:{thread}#{number}", kind="message", audience=thread, at=at(number), text="hi")
+        for thread, number in ((LANE, 1), (LANE, 5), (other, 3))
+    )
+    async with rig.open() as store:
+        await settled(store, 1, Outcome(facts=facts))
+        assert list(await store.talked(at(0))) == sorted([LANE, other])
+        assert list(await store.talked(at(3))) == [LANE]
+        assert not await store.talked(at(5))
+
+
 CHECKS = [
+    check_threads_are_found_by_what_was_said_lately,
     check_schedules_stand_on_the_desk,
     check_open_asks_are_told,
     check_what_is_over_is_let_go_and_known_again,
