@@ -20,7 +20,7 @@ OFFERED = {
     "forget": {"--yes"},
     "version": set(),
 }
-TARGETS = {"help", "bootstrap", "demo", "run", "check", "test", "bench", "soak", "clean"}
+TARGETS = {"help", "bootstrap", "demo", "run", "check", "test", "bench", "soak", "strict", "clean"}
 
 
 def said(*arguments: str) -> str:

@@ -169,6 +169,10 @@ class Person {
         await this.crypto.crossSignDevice(device);
     }
 
+    async leave({ room }) {
+        await this.client.leave(room);
+    }
+
     async rotate({ room }) {
         await this.crypto.forceDiscardSession(room);
     }
@@ -205,7 +209,8 @@ class Person {
         const info = event.isEncrypted() ? await this.crypto.getEncryptionInfoForEvent(event) : null;
         return {
             id: event.getId(), type: event.getType(), wire: event.getWireType(), content: event.getContent(), gone: event.isRedacted(),
-            encrypted: event.isEncrypted(), failure: event.decryptionFailureReason, shield: info?.shieldColour ?? 0, reason: info?.shieldReason ?? null,
+            rings: Boolean(this.client.getPushActionsForEvent(event)?.tweaks?.highlight), encrypted: event.isEncrypted(), failure: event.decryptionFailureReason,
+            session: event.getWireContent().session_id, shield: info?.shieldColour ?? 0, reason: info?.shieldReason ?? null,
         };
     }
 
