@@ -11,10 +11,11 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from bridge import logs
-from tests.bench import capsules, idle, report, sessions, slack_fifty, slack_line, slack_thread, stores
+from tests.bench import capsules, chats, idle, report, sessions, slack_fifty, slack_line, slack_thread, stores
 from tests.bench.report import Line
 
 BENCHES: Mapping[str, Callable[[Path], Awaitable[Sequence[Line]]]] = {
@@ -29,6 +30,12 @@ BENCHES: Mapping[str, Callable[[Path], Awaitable[Sequence[Line]]]] = {
     "slack-sign": slack_line.sign,
     "slack-thread": slack_thread.thread,
     "slack-fifty": slack_fifty.fifty,
+    "discord-ack": partial(chats.hear, stage=chats.on_discord),
+    "discord-sign": partial(chats.sign, stage=chats.on_discord),
+    "discord-thread": partial(chats.thread, stage=chats.on_discord, messages=1_000),
+    "matrix-ack": partial(chats.hear, stage=chats.on_matrix),
+    "matrix-sign": partial(chats.sign, stage=chats.on_matrix),
+    "matrix-thread": partial(chats.thread, stage=chats.in_one_room, messages=100),
 }
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 

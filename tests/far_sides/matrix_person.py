@@ -31,6 +31,8 @@ class Person:
         config = nio.AsyncClientConfig(max_limit_exceeded=0, max_timeouts=0)
         self.nio = nio.AsyncClient(url, "", None, store, config)
         self.withheld: dict[str, Any] = {}
+        self._signed: set[str] = set()  # events with a reaction on them
+        self.nio.add_event_callback(self._reacted, nio.ReactionEvent)
         self._syncing: asyncio.Task[None] | None = None
         self._turn = asyncio.Condition()
 
@@ -240,6 +242,14 @@ class Person:
     async def thread(self, room: str, root: str) -> list[dict[str, Any]]:
         """Return a thread as this person reads it: its messages with edits applied, oldest first, and the signs on them."""
         return _shown(await self._everything(room), root)
+
+    async def _reacted(self, room: nio.MatrixRoom, event: nio.Event) -> None:
+        if isinstance(event, nio.ReactionEvent):
+            self._signed.add(event.reacts_to)
+
+    async def signed(self, event: str) -> None:
+        """Wait until there is a reaction on an event."""
+        await self.wait(f"a sign on {event}", lambda: event in self._signed)
 
     async def polls(self, room: str, root: str) -> list[dict[str, Any]]:
         """Return the polls of a thread as this person sees them, oldest first: the answers by label, and what ended each."""
