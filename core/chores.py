@@ -56,6 +56,9 @@ def waiting(
             )
             for ask in asks.get(loop.id, ())
         ]
+        if loop.condenses is not None and loop.condenses.asked:
+            words = f"{title} waits for somebody who reads here to allow it"
+            found.append(Waiting(thread=loop.thread, words=words, since=loop.updated_at))
         if loop.status == "rfd":
             words = f"{title} has no driver; `/loop claim` in its thread takes it"
             found.append(Waiting(thread=loop.thread, words=words, since=loop.updated_at))

@@ -93,7 +93,7 @@ def _begin(draft: Draft, event: DistillDue, member: Member) -> None:
 def pressed(draft: Draft, event: Pressed, member: Member | None) -> bool:
     """Take the word that lets what was said here reach everybody, or keeps it here. False for a button of something else."""
     loop = draft.loop
-    if loop is None or loop.condenses is None or not loop.condenses.asked:
+    if loop is None or not loop.live or loop.condenses is None or not loop.condenses.asked:
         return False
     choice = next((one for one in ("allow", "refuse") if _token(draft, one) == event.token), None)
     if choice is None:

@@ -68,7 +68,7 @@ class Rig:
         self.number += 1
         await store_rig.settled(self.store, self.number, Outcome(**outcome))
 
-    async def tells(self, thread: str, *texts: str, room: str = "") -> None:
+    async def tells(self, thread: str, *texts: str, room: str = "", link: str = "") -> None:
         """Have messages told of in a thread."""
         facts: list[graph.Fact] = [
             graph.Node(
@@ -85,7 +85,7 @@ class Rig:
             facts.append(
                 graph.Node(
                     key=f"message:{thread}#{self.number}", kind="message", audience=thread, at=self.clock.now(), text=text,
-                    props={"author": "Maya", "identity": "slack:T1/U1", "id": str(self.number)},
+                    props={"author": "Maya", "identity": "slack:T1/U1", "id": str(self.number), "permalink": link},
                 )
             )  # fmt: skip
         await self.settle(facts=tuple(facts))
@@ -242,18 +242,22 @@ async def test_on_request_the_thread_is_taken(rig: Rig, what: Any, texts: list[s
 
 
 async def test_claims_hang_on_their_messages_and_the_gone_ones_go(rig: Rig) -> None:
+    link = "https://x.example/p1?thread_ts=1&cid=C1"
+    await rig.tells("slack:T1/C1/1.1", "by the hour", link=link)
+    linked = f"message:slack:T1/C1/1.1#{rig.number - 1}"
     await rig.tells("local:home/general/1", "frozen")
     message = f"local:home/general/1#{rig.number - 1}"
     found = await rig.hands()
     page = events.Page(
         path="clock.md",
-        text=f"- The clock is frozen. {message}\n- No source.\n- Elsewhere: https://x.example/1\n",
+        text=f"- The clock is frozen. {message}\n- No source.\n- It ticks.[^1]\n\n[^1]: <{link}>\n\n- Elsewhere: https://x.example/1\n",
     )
     await found[effects.ReadClaims](
         effects.ReadClaims(key="k", lane=LANE, layer="knowledge", tip="a" * 40, pages=(page,))
     )
     (read,) = rig.of(events.ClaimsRead)
-    (claim,) = read.claims
+    claim, other = read.claims
+    assert other.sources == (linked,)
     assert (claim.text, claim.sources) == ("The clock is frozen.", (f"message:{message}",))
     node = graph.Node(
         key=graph.claim("knowledge", "clock.md", claim.n),

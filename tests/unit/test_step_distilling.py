@@ -153,6 +153,14 @@ def test_a_no_keeps_it_here(days: Days) -> None:
     assert not days.distilled()
 
 
+def test_a_word_that_comes_after_the_end_changes_nothing(days: Days) -> None:
+    days.due(asked="5", shared=False)
+    days.says("maya", "/loop done")
+    days.press("Allow")
+    assert not days.of(effects.Prepare)
+    assert "card that is over" in days.told()
+
+
 def test_a_guests_word_does_not_count(days: Days) -> None:
     days.due(asked="5", shared=False)
     (card,) = days.of(effects.Say)
