@@ -32,7 +32,7 @@ class Clockwork:
         """Return them all."""
         theirs = [
             Timetable(
-                job=schedule.id, lane=schedule.thread, when=schedule.when, zone=schedule.zone, since=schedule.created_at
+                job=schedule.id, lane=schedule.thread, when=schedule.when, zone=schedule.zone, since=schedule.resumed_at or schedule.created_at
             )
             for schedule in await self.store.schedules()
         ]  # fmt: skip

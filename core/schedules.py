@@ -73,6 +73,7 @@ class Schedule:
     driver_name: str
     message: str  # what made it
     created_at: datetime
+    resumed_at: datetime | None = None  # what would have run before, while it was paused, is not made up
     paused: str = ""  # why, empty while it runs
     deleted: bool = False
     failures: int = 0  # in a row

@@ -75,6 +75,8 @@ class Ticking:
         if mark is None or mark.spec != spec:
             mark = Mark(spec, table.since or now)
             await self._note(table.job, mark)
+        if table.since is not None and mark.at < table.since <= now:
+            mark = Mark(spec, table.since)
         if mark.at > now:
             # A clock that was ahead for a while must not silence a job until it is there again; what ran is known by its dedup key.
             mark = Mark(spec, now)

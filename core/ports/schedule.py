@@ -13,7 +13,8 @@ from core.schedules import When
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timetable:
-    """When a job is due: `zone` is an IANA name, `since` the instant from which on it counts (None: from when it is first seen)."""
+    """When a job is due: `zone` is an IANA name, `since` the instant from which on it counts, whatever ran
+    or was missed before (None: from when it is first seen)."""
 
     job: str
     lane: ThreadKey  # where its ticks are handled

@@ -74,7 +74,7 @@ def _change(draft: Draft, event: Posted, member: Member, verb: str, handle: str)
         raise BadInput(f"Schedule {found.handle} is not paused.")
     changes = {
         "pause": replace(found, paused=f"by {who}"),
-        "resume": replace(found, paused="", failures=0, skipped=False),
+        "resume": replace(found, paused="", failures=0, skipped=False, resumed_at=draft.at),
         "delete": replace(found, deleted=True),
     }
     draft.put_schedule(changes[verb])

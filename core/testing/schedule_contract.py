@@ -6,6 +6,7 @@ A rig makes schedulers that share marks and a front door, and hands out what cam
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Protocol
@@ -92,6 +93,21 @@ async def check_a_zone_nobody_knows_holds_up_no_other_job(rig: Rig) -> None:
     rig.clock.advance(3600)
     await scheduler.look()
     assert [tick.job for tick in await rig.ticks()] == ["work"]
+
+
+async def check_what_comes_before_it_counts_is_not_made_up(rig: Rig) -> None:
+    rig.tables.append(table("hourly"))
+    scheduler = rig.scheduler()
+    await scheduler.look()
+    rig.tables.clear()  # paused
+    rig.clock.advance(5.5 * 3600)
+    await scheduler.look()
+    rig.tables.append(replace(table("hourly"), since=rig.clock.now()))
+    await scheduler.look()
+    assert not await rig.ticks()
+    rig.clock.advance(3600)
+    await scheduler.look()
+    assert len(await rig.ticks()) == 1
 
 
 async def check_two_schedulers_run_a_job_once(rig: Rig) -> None:

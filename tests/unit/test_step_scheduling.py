@@ -108,6 +108,7 @@ def test_three_failures_in_a_row_pause_it(days: Days) -> None:
     assert not days.last
     days.says("maya", f"/loop schedule resume {days.schedule().handle}")
     assert (days.schedule().paused, days.schedule().failures) == ("", 0)
+    assert days.schedule().resumed_at == days.at
     days.a_run()
     assert days.loop.live
 
