@@ -49,7 +49,11 @@ def conflict(layer: str, files: Sequence[str]) -> str:
 
 def edit_proposal(handle: str, layer: str, words: str, *, conflicting: bool) -> str:
     """Return what a loop is told when somebody wants its proposal changed."""
-    more = " It conflicts with what others merged meanwhile: promoting again shows you where." if conflicting else ""
+    more = (
+        " It conflicts with what others merged meanwhile: promoting again shows you where."
+        if conflicting
+        else ""
+    )
     return (
         f"Your proposal {handle} for {layer} is to be changed: {words}\n"
         f"Change the files in /loop/context/{layer} and promote again; that replaces what you proposed.{more}"

@@ -9,7 +9,14 @@ import sqlalchemy as sa
 from adapters.store import faults, tables
 from core import errors
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")  # oldest first; the last one is what `tables` says
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+)  # oldest first; the last one is what `tables` says
 SMALL = 16 << 20
 MIGRATIONS = Path(__file__).parent / "migrations"
 PRAGMAS = (

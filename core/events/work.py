@@ -18,7 +18,9 @@ class Prepared(OfLoop):
     digest: str
     attempt: int
     messages: tuple[str, ...] = ()  # node keys of the thread's messages that were ingested
-    others: tuple[str, ...] = ()  # node keys of all else that was: pages, earlier loops, decisions, messages from elsewhere
+    others: tuple[
+        str, ...
+    ] = ()  # node keys of all else that was: pages, earlier loops, decisions, messages from elsewhere
     people: int = 0
     files: int = 0
     pages: int = 0

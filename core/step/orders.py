@@ -50,7 +50,9 @@ NEEDS: dict[str, people.Action] = {
     "people": "look",
     **dict.fromkeys(("approve", "deny", "answer", "link"), "look"),
 }
-LOOKS = frozenset({"", "status", "list", "log", "diff", "files", "context", "why", "usage", "decisions", "proposals"})
+LOOKS = frozenset(
+    {"", "status", "list", "log", "diff", "files", "context", "why", "usage", "decisions", "proposals"}
+)
 
 
 def _need(draft: Draft, member: Member, word: str) -> None:

@@ -18,7 +18,7 @@ from config.errors import ConfigError
         ('[jobs.digest]\nwhere = "#general"', "jobs.digest.where: expected a thread's key"),
         ('[jobs.distill]\nchannels = ["general"]', "jobs.distill.channels"),
         ('[jobs.archive]\nafter = "soon"', "jobs.archive.after: expected a time"),
-        ('[jobs.gcc]\nenabled = false', "jobs.gc"),
+        ("[jobs.gcc]\nenabled = false", "jobs.gc"),
     ],
 )
 def test_what_cannot_stand_is_named(tmp_path: Path, text: str, why: str) -> None:

@@ -80,7 +80,9 @@ def test_no_letter_of_prose_is_lost(text: str) -> None:
     """What marks were taken for formatting may go; every letter stays, in order."""
     letters = re.sub(r"[^0-9A-Za-zé中🔁]", "", markdown.clean(text))
     shown = "".join(eyes.read(part.content) for part in render.parts(Message(blocks=(Text(text=text),))))
-    fenced = ("```" in text or "~~~" in text) and "\n" in text  # what stands behind an opening fence is a hint
+    fenced = (
+        "```" in text or "~~~" in text
+    ) and "\n" in text  # what stands behind an opening fence is a hint
     assert re.sub(r"[^0-9A-Za-zé中🔁]", "", shown) == letters or fenced or "#" in text
 
 

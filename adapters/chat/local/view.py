@@ -32,7 +32,9 @@ PageUp and PageDown scroll. Esc goes back to the threads. Ctrl-C clears what was
 WIDE = 60  # columns from which a list has room for words
 _NUMBER = re.compile(r"\d{1,6}")
 _HANDLE = re.compile(r"#(?P<handle>[0-9a-f]{3,32})\s+(?P<place>\d{1,2})")
-_VERDICT = re.compile(r"(?P<word>approve|deny|answer)\s+#?(?P<handle>[0-9a-f]{3,32})(?P<rest>\s.*)?", re.DOTALL)
+_VERDICT = re.compile(
+    r"(?P<word>approve|deny|answer)\s+#?(?P<handle>[0-9a-f]{3,32})(?P<rest>\s.*)?", re.DOTALL
+)
 _NOTHING = Message()
 
 
