@@ -28,12 +28,11 @@ one() {
   cd "$1"
   [ -e .git/loopbridge-cloned ] && return 0
   find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +
-  only=
-  [ -z "$5" ] || only=--single-branch
-  git clone -q --shared --no-checkout --no-tags $only --template= \
-    -c "user.name=$name" -c "user.email=$email" -c gc.auto=0 "$2" .
-  [ -z "$5" ] || { git config author.name "$5"; git config author.email "$6"; }
-  git checkout -q --no-track -B "$4" "$3" --
+  mirror=$2 commit=$3 branch=$4
+  if [ -n "$5" ]; then set -- --single-branch -c "author.name=$5" -c "author.email=$6"; else set --; fi
+  git clone -q --shared --no-checkout --no-tags --template= \
+    -c "user.name=$name" -c "user.email=$email" -c gc.auto=0 "$@" "$mirror" .
+  git checkout -q --no-track -B "$branch" "$commit" --
   : > .git/loopbridge-cloned
 }
 started=
