@@ -148,7 +148,7 @@ async def test_bad_input_gets_a_clear_answer_and_starts_nothing() -> None:
             ("/loop statsu", "`/loop help`"),
             ("/loop --brnch x fix it", "--branch"),
             ("/loop approve 7f3", "no loop"),
-            ("/loop why zzz", "Which commit?"),
+            ("/loop why zzz", "Of what?"),
         ):
             said = await talk.says(words)
             await talk.sees(expected, after=said)
