@@ -1,4 +1,4 @@
-"""What doctor asks of the far sides. Owns: model, repositories. Imports: adapters, bridge, aiohttp. Effects: asks them."""
+"""What doctor asks of the far sides. Owns: model, repositories, layers. Imports: adapters, bridge, aiohttp. Effects: asks them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import aiohttp
 
 from adapters.git import names, safe
 from adapters.rehearsal import script
+from bridge import origins
 from bridge.home import Home
 from config.sections import Repo
 from config.settings import Settings
@@ -55,8 +56,48 @@ async def repositories(settings: Settings) -> Sequence[Finding]:
     if not settings.repos:
         remedy = f"Name one: [repos.NAME] with its url in {Home(settings.home).config}."
         return [Finding(name="repositories", ok=True, detail="none is configured", remedy=remedy)]
-    git = safe.SafeGit(globals_at=settings.home / "repos" / "host.gitconfig")
+    git = _git(settings)
     return await asyncio.gather(*(_origin(git, name, repo) for name, repo in settings.repos.items()))
+
+
+async def layers(settings: Settings) -> Sequence[Finding]:
+    """Ask the remotes of the team's layers whether they can be read; an empty one is well."""
+    given = {"knowledge": settings.context.knowledge, "notes": settings.context.notes}
+    git = _git(settings)
+    return await asyncio.gather(*(_layer(git, name, url) for name, url in given.items() if url))
+
+
+def _git(settings: Settings) -> safe.SafeGit:
+    return safe.SafeGit(
+        globals_at=settings.home / "repos" / "host.gitconfig", grants=origins.grants(settings)
+    )
+
+
+async def _layer(git: safe.SafeGit, name: str, url: str) -> Finding:
+    label = f"layer {name}"
+    remedy = (
+        f"Check context.{name} in config.toml, and git.ssh_key and git.known_hosts if it is reached by ssh."
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            done = await git.run(safe.NOWHERE, "ls-remote", "--heads", "--", url, remote=True)
+    except (TimeoutError, LoopbridgeError) as exc:
+        why = str(exc) if isinstance(exc, Unavailable) else "no answer in time"
+        return Finding(name=label, ok=False, detail=why, remedy=remedy)
+    if done.code:
+        why = names.clean(names.redact(done.err.strip()), 300)
+        return Finding(name=label, ok=False, detail=f"its remote cannot be read: {why}", remedy=remedy)
+    heads = [line.partition("refs/heads/")[2] for line in done.text.splitlines()]
+    if heads and "main" not in heads:
+        remedy = "Rename its default branch to main, or give an empty repository."
+        return Finding(
+            name=label, ok=False, detail="its remote has branches, but none called main", remedy=remedy
+        )
+    return Finding(
+        name=label,
+        ok=True,
+        detail="its remote answers" if heads else "its remote is empty and will get what is here",
+    )
 
 
 def _answered(name: str, where: str, status: int) -> Finding:

@@ -54,6 +54,7 @@ async def examine(environ: Mapping[str, str]) -> list[Finding]:
         ("jobs", lambda: checks_jobs.jobs(settings)),
         ("model", lambda: checks_outside.model(settings)),
         ("repositories", lambda: checks_outside.repositories(settings)),
+        ("layers", lambda: checks_outside.layers(settings)),
         ("chats", lambda: checks_chats.chats(settings, daemon)),
     )
     results = await asyncio.gather(*(limited(name, check) for name, check in checks))

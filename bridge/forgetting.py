@@ -15,6 +15,7 @@ from pathlib import Path
 from adapters.git.journal import GitJournal
 from adapters.store import forgetting, opening
 from adapters.store.store import SqlStore
+from bridge import origins
 from bridge.clock import SystemClock
 from bridge.home import Home
 from bridge.journalling import MOST_NODES, Journalling
@@ -36,7 +37,12 @@ async def main(settings: Settings, what: str, *, yes: bool) -> int:
     home, clock = Home(settings.home), SystemClock()
     url = settings.database.url.get_secret_value() or home.database_url
     async with SqlStore(url, clock=clock) as store:
-        repo = GitJournal(home.layer("journal"), clock=clock, remote=settings.journal.remote)
+        repo = GitJournal(
+            home.layer("journal"),
+            clock=clock,
+            remote=settings.journal.remote,
+            grants=origins.grants(settings),
+        )
         secrets = (*configuration.secrets(settings), await store.kept("secret") or "")
         forgetter = Forgetter(
             store=store,

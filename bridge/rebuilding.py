@@ -14,6 +14,7 @@ from pathlib import Path
 from adapters.git.journal import GitJournal
 from adapters.store import opening
 from adapters.store.store import SqlStore
+from bridge import origins
 from bridge.clock import SystemClock
 from bridge.home import Home
 from config.settings import Settings
@@ -55,7 +56,9 @@ async def main(settings: Settings) -> int:
     home = Home(settings.home)
     clock = SystemClock()
     url = settings.database.url.get_secret_value() or home.database_url
-    source = GitJournal(home.layer("journal"), clock=clock, remote=settings.journal.remote)
+    source = GitJournal(
+        home.layer("journal"), clock=clock, remote=settings.journal.remote, grants=origins.grants(settings)
+    )
     rebuilt = await rebuild(url, source, clock=clock, loops=home.loops)
     sys.stdout.write(
         f"{rebuilt}\nWhat was asked or running is over; write `/loop retry` in a loop's thread to go on.\n"

@@ -196,6 +196,20 @@ async def test_repositories(ready: Path) -> None:
     assert "has no branch next" in said["repository branched"]
 
 
+async def test_remotes_of_layers(ready: Path) -> None:
+    assert not await checks_outside.layers(await load(ready))
+    empty = ready / "empty.git"
+    await asyncio.to_thread(subprocess.run, ["git", "init", "-q", "--bare", str(empty)], check=True)
+    given = await load(ready, CONTEXT__NOTES=str(empty), CONTEXT__KNOWLEDGE=str(Home(ready).layer("notes")))
+    found = await checks_outside.layers(given)
+    assert not wrong(found)
+    assert "will get what is here" in found[1].detail
+    lost = await load(ready, CONTEXT__NOTES=f"https://user:{KEY}@127.0.0.1:1/x.git")
+    [said] = wrong(await checks_outside.layers(lost))
+    assert said.name == "layer notes"
+    assert KEY not in said.detail
+
+
 @pytest.mark.parametrize("ending", [RuntimeError("broken"), Rejected("no", remedy="do"), TimeoutError()])
 async def test_a_check_that_breaks_is_a_finding(ending: Exception) -> None:
     async def breaks() -> Sequence[Finding]:

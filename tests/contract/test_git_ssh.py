@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import origins
+from bridge import checks_outside, origins
 from config import settings as configuration
 from core import errors
 from core.layers import NOTES
@@ -47,6 +47,8 @@ async def test_layers_and_code_are_fetched_and_pushed_with_the_key_that_is_confi
         code = origins.code(known, None, SystemClock())  # type: ignore[arg-type]
         await code.sweep()
         assert await code.sync("demo") == tip
+        doctor = [*await checks_outside.layers(known), *await checks_outside.repositories(known)]
+        assert [found.name for found in doctor if found.ok] == ["layer notes", "repository demo"]
         assert {asked.split()[0] for asked in server.asked} == {"git-upload-pack", "git-receive-pack"}
 
 
