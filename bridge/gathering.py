@@ -25,6 +25,7 @@ THREAD_READ = 2_000  # messages looked at
 SAID = 40  # newest messages whose words and links count
 LOOPS, DECISIONS, PAGES = 3, 12, 12
 KEPT = ("page", "memory", "note")
+MARK = "mark"  # what a search calls decisions that people marked
 INDEXES = ("/memory/README.md", "/memory/MEMORY.md")  # they repeat what the facts say
 
 
@@ -49,7 +50,8 @@ class Gathering:
         if hidden:
             linked_to = wording.count(hidden, "linked message or page", "linked messages or pages")
             notes.append(f"{linked_to} that not everybody here can read (`/loop context add` asks for it)")
-        pages, own = await self._pages(loop, messages, said, sight)
+        found = await self._found(loop, said)
+        pages, own = await self._pages(messages, found, sight)
         if own:
             notes.append(
                 f"{wording.count(own, 'page')} that only {wording.line(loop.driver_name, 40)} can see"
@@ -58,7 +60,7 @@ class Gathering:
             messages=messages,
             total=max(total, loop.thread_size),
             asked=asked,
-            decisions=await self._decisions(loop, said, sight),
+            decisions=await self._decisions(loop, found, sight),
             linked=linked,
             loops=[*loops, *await self._earlier(loop)],
             pages=pages,
@@ -109,33 +111,35 @@ class Gathering:
             node=found[0], title=known.title, status=known.status, answer=answer, commits=tuple(commits)
         )
 
-    async def _decisions(self, loop: Loop, said: Sequence[str], sight: Sight) -> list[Node]:
+    async def _found(self, loop: Loop, said: Sequence[str]) -> Sequence[Node]:
+        """Return what holds the same words, the driver's own included: that much is said of it that it was left out."""
+        words = relevance.query(loop.task, said[1:], [loop.repo] if loop.repo else [])
+        both = Sight(thread=loop.thread, member=MemberId(loop.driver))
+        return await self.store.search(words, sight=both, kinds=(*KEPT, MARK), limit=PAGES + DECISIONS)
+
+    async def _decisions(self, loop: Loop, found: Sequence[Node], sight: Sight) -> list[Node]:
         """Return the live decisions: those of the thread, of the repository, and such as hold the same words."""
         near = list(await self.store.onto(graph.thread(loop.thread), "touches", limit=DECISIONS))
         if loop.repo:
             near += await self.store.onto(graph.repo(loop.repo), "touches", limit=DECISIONS)
-        words = relevance.query(loop.task, said[1:])
-        near += await self.store.search(words, sight=sight, kinds=["mark"], limit=DECISIONS)
         live = [
             node
-            for node in near
+            for node in (*near, *found)
             if node.kind == "decision" and node.text and node.props.get("status") == LIVE
         ]
         return _once(node for node in live if sight.sees(node.audience))
 
     async def _pages(
-        self, loop: Loop, messages: Sequence[Node], said: Sequence[str], sight: Sight
+        self, messages: Sequence[Node], found: Sequence[Node], sight: Sight
     ) -> tuple[list[Node], int]:
         """Return pages: those that rest on this thread first, then by words; and how many of the driver's own fit as well."""
         claims = await self.store.distilled([node.key for node in messages])
-        near = list(
-            dict.fromkeys(_page_of(claim.key) for claim in claims if claim.kind == "claim" and claim.text)
-        )
-        words = relevance.query(loop.task, said[1:], [loop.repo] if loop.repo else [])
-        both = Sight(thread=loop.thread, member=MemberId(loop.driver))
-        found = await self.store.search(words, sight=both, kinds=KEPT, limit=PAGES)
-        pages = [*await self.store.nodes(sorted(near)), *found]
-        pages = [node for node in pages if node.text and not node.key.endswith(INDEXES)]
+        rest = {_page_of(claim.key) for claim in claims if claim.kind == "claim" and claim.text}
+        pages = [
+            node
+            for node in (*await self.store.nodes(sorted(rest)), *found)
+            if node.kind in KEPT and node.text and not node.key.endswith(INDEXES)
+        ]
         seen = _once(node for node in pages if sight.sees(node.audience))
         return seen, len({node.key for node in pages if not sight.sees(node.audience)})
 
