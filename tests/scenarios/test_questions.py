@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.scenarios.house import house, until
 
 ASKS = """
@@ -59,12 +61,14 @@ say = "The cake is made."
 PARKS = '[asks]\npark_after = "1s"\n'
 
 
-async def test_questions_are_answered_by_a_button_and_by_a_reply_in_a_session_that_was_put_away() -> None:
-    async with house(ASKS, config=PARKS) as home, home.bridge(), home.person() as maya:
+@pytest.mark.parametrize("config", ["", PARKS], ids=["held", "put away"])
+async def test_questions_are_answered_by_a_button_and_by_a_reply(config: str) -> None:
+    async with house(ASKS, config=config) as home, home.bridge(), home.person() as maya:
         talk = await maya.opens("/loop paint it")
         first = await talk.sees("Which colour?")
         assert "• Blue: cold" in talk.text(first)
-        await until(lambda: not home.boxed(), every=0.1)
+        if config:
+            await until(lambda: not home.boxed(), every=0.1)
         await talk.presses(first, "Blue")
         await talk.sees("✓ answered by Maya")
         second = await talk.sees("question 2 of 2")
