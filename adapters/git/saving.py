@@ -9,25 +9,31 @@ from adapters.git import names, workspace
 from core import errors, ports
 
 _MARKED = 3  # how the script ends when a file holds the marks of a conflict
-_SAVE = """set -eu
+_PRELUDE = """set -eu
 export GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0
-subject=$1 branch=$2
+git() { command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.quotePath=false "$@"; }
+"""
+_SAVE = (
+    _PRELUDE
+    + """subject=$1 branch=$2
 export GIT_AUTHOR_NAME="$3" GIT_AUTHOR_EMAIL="$4" GIT_COMMITTER_NAME="$5" GIT_COMMITTER_EMAIL="$6"
-marked=$(git -c core.quotePath=false diff --name-only --diff-filter=U -z | xargs -0 -r grep -l '^<<<<<<< ' -- 2>/dev/null || true)
+marked=$(git diff --name-only --diff-filter=U -z | xargs -0 -r grep -l '^<<<<<<< ' -- 2>/dev/null || true)
 if [ -n "$marked" ]; then printf '%s\\n' "$marked"; exit 3; fi
-git -c core.fsmonitor=false add -A .
+git add -A .
 if [ -e .git/MERGE_HEAD ] || ! git diff --cached --quiet; then
-  git -c commit.gpgSign=false commit -q --no-verify -m "$subject"
+  git -c commit.gpgSign=false commit -q -m "$subject"
 fi
 git update-ref "refs/heads/$branch" HEAD
 """
-_MEET = """set -eu
-export GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0
-export GIT_AUTHOR_NAME="$2" GIT_AUTHOR_EMAIL="$3" GIT_COMMITTER_NAME="$2" GIT_COMMITTER_EMAIL="$3"
+)
+_MEET = (
+    _PRELUDE
+    + """export GIT_AUTHOR_NAME="$2" GIT_AUTHOR_EMAIL="$3" GIT_COMMITTER_NAME="$2" GIT_COMMITTER_EMAIL="$3"
 git fetch -q --no-tags "$1" +refs/heads/main:refs/remotes/origin/main
-git -c merge.conflictStyle=merge merge -q --no-edit --no-verify refs/remotes/origin/main >&2 || true
-git -c core.quotePath=false diff --name-only --diff-filter=U
+git -c merge.conflictStyle=merge merge -q --no-edit refs/remotes/origin/main >&2 || true
+git diff --name-only --diff-filter=U
 """
+)
 
 
 class Saving:

@@ -207,3 +207,25 @@ async def test_a_crash_around_the_push_lands_once_and_is_told(
     )  # its commit, the merge
     await team.port.forget(NOTES, "m1")
     assert team.git(NOTES, "for-each-ref", "--format=%(refname)", "refs/loopbridge/landing") == ""
+
+
+async def test_traps_in_a_clone_find_nothing_to_reach(rig: Rig) -> None:
+    team = await team_of(rig)
+    clone = await team.loop(NOTES)
+    mark = rig.markers / "reached"
+    await clone.agent(
+        f"printf '#!/bin/sh\\ntouch {mark}; exit 1\\n' > trap.sh; chmod +x trap.sh; trap=$PWD/trap.sh\n"
+        "git config core.fsmonitor $trap; git config core.hooksPath $PWD/.git/hooks; mkdir -p .git/hooks\n"
+        "for name in pre-commit post-commit commit-msg post-merge reference-transaction; do cp trap.sh .git/hooks/$name; done\n"
+        "git config filter.x.clean $trap; git config merge.x.driver $trap; git config diff.external $trap\n"
+        "git config uploadpack.packObjectsHook $trap; git remote set-url origin ext::$trap; echo page > a.md"
+    )
+    assert isinstance(await clone.land("m1"), ports.Landed)
+    assert {"a.md", "trap.sh"} <= set(team.git(NOTES, "ls-tree", "--name-only", "main").split())
+    other = await team.loop(NOTES, "Ravi")
+    await other.agent("echo theirs > a.md")
+    assert isinstance(await other.land("r1"), ports.Landed)
+    await clone.agent("echo mine > a.md")
+    assert isinstance(await clone.land("m2"), ports.Conflict)
+    assert await team.port.meet(NOTES, clone.box) == ("a.md",)
+    assert not mark.exists()

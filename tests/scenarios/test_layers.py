@@ -190,3 +190,27 @@ async def test_what_steers_agents_needs_an_admin_and_personal_stays_with_its_mem
         own = await ravi.opens("/loop read: personal/diary.md")
         await own.answered("does not exist")
         assert not [text for text in [*talk.texts, *hers.texts] if "diary" in text and "Promoted" in text]
+
+
+async def test_what_began_alone_becomes_the_teams_by_naming_a_remote() -> None:
+    async with AsyncExitStack() as stack:
+        team = Team(await stack.enter_async_context(house(SCRIPT)), stack)
+        async with team.home.bridge(), team.home.person() as maya:
+            talk = await maya.opens("/loop promote: notes a.md = written alone")
+            await talk.answered("Promoted to notes: `a.md` +1 −0")
+        team.remotes()
+        colleague(team.notes, "theirs.md", "theirs\n")  # a remote that knows nothing of ours is left as it is
+        theirs = git(team.notes, "rev-parse", "main")
+        async with team.home.bridge(), team.home.person() as maya:
+            talk = await maya.opens("/loop read: notes/a.md")
+            await talk.answered("written alone")
+            await talk.sees("the newest notes (The layer notes here and its remote have no history in common")
+        assert git(team.notes, "rev-parse", "main") == theirs
+        git(team.notes, "update-ref", "-d", "refs/heads/main")
+        async with team.home.bridge(), team.home.person() as maya:
+            talk = await maya.opens("/loop read: notes/a.md")
+            await talk.answered("written alone")
+            said = await talk.says("promote: notes b.md = written together")
+            await talk.answered("Promoted to notes: `b.md` +1 −0", after=said)
+        assert {"a.md", "b.md"} <= set(git(team.notes, "ls-tree", "--name-only", "main").split())
+        assert "theirs.md" not in git(team.notes, "ls-tree", "--name-only", "main").split()
