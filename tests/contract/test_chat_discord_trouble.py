@@ -99,6 +99,20 @@ async def test_op_7_and_op_9(rig: DiscordRig) -> None:
     assert await took(rig, 1) == ["after another"]
 
 
+async def test_a_lost_line_is_told_of_until_there_is_another(rig: DiscordRig) -> None:
+    await rig.until(lambda: rig.adapter.away_for == 0.0)
+    away: list[float] = []
+    rig.far.gateway.drop()
+    async with asyncio.timeout(10):
+        while not (away and rig.adapter.away_for == 0.0):
+            if rig.adapter.away_for:
+                away.append(rig.adapter.away_for)
+            await asyncio.sleep(0)
+    assert away == sorted(away)
+    await rig.user_posts("back")
+    assert await took(rig, 1) == ["back"]
+
+
 async def test_a_session_that_cannot_be_resumed_begins_anew(rig: DiscordRig) -> None:
     rig.far.gateway.forget_sessions()
     await rig.user_posts("said to nobody")

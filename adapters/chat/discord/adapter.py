@@ -172,6 +172,11 @@ class DiscordChat:
             await made.api.close()
 
     @property
+    def away_for(self) -> float:
+        """Return for how many seconds Discord has not been able to reach the adapter; 0.0 while it can."""
+        return self._made.api.away_for if self._made is not None else 0.0
+
+    @property
     def connected(self) -> bool:
         """Whether Discord's events come in now."""
         return self._made is not None and self._made.api.connected

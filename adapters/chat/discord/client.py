@@ -88,6 +88,7 @@ class Api:
         self._heartbeat_timeout = heartbeat_timeout
         self._client: Client | None = None
         self._wait = FIRST_WAIT
+        self._away_since: float | None = None  # since when a session that is wanted does not stand
         self.reads_content = False  # whether the Message Content intent is on
 
     @property
@@ -95,6 +96,11 @@ class Api:
         """Whether the gateway's session stands now."""
         socket = self._client.ws if self._client is not None else None
         return socket is not None and socket.open and socket.session_id is not None
+
+    @property
+    def away_for(self) -> float:
+        """Return for how many seconds the gateway's session has not stood while it was wanted; 0.0 while it does."""
+        return 0.0 if self._away_since is None else self._clock.monotonic() - self._away_since
 
     async def open(self) -> Me:
         """Log in. Raises Rejected for a token that Discord does not know."""
@@ -200,7 +206,7 @@ class Api:
         # A socket is known from its beginning, so that one that never came to stand is closed as well.
         client._connection._update_references = partial(setattr, client, "ws")  # type: ignore[method-assign]
         known: dict[str, Any] = {"resume": False, "initial": True}
-        self._wait = FIRST_WAIT
+        self._wait, self._away_since = FIRST_WAIT, self._clock.monotonic()
         while True:
             try:
                 await self._hold(client, known)
@@ -234,10 +240,14 @@ class Api:
             while True:
                 await socket.poll_event()
                 self._wait = FIRST_WAIT
+                if self._away_since is not None and self.connected:
+                    self._away_since = None
         except asyncio.CancelledError:
             code = OVER
             raise
         finally:
+            if self._away_since is None:
+                self._away_since = self._clock.monotonic()
             await _hang_up(client.ws, code)
 
     async def _gateway(self) -> yarl.URL:
