@@ -23,6 +23,7 @@ from core.ports import Store
 
 THREAD_READ = 2_000  # messages looked at
 SAID = 40  # newest messages whose words and links count
+READ = 8_000  # characters of each
 LOOPS, DECISIONS, PAGES = 3, 12, 12
 KEPT = ("page", "memory", "note")
 MARK = "mark"  # what a search calls decisions that people marked
@@ -45,7 +46,7 @@ class Gathering:
             # Asked to begin with nothing, it has nothing but what somebody put in.
             return Material(asked=asked, loops=loops, excluded=frozenset(loop.excluded), notes=notes)
         messages, total = await self.store.thread_messages(loop.thread, limit=THREAD_READ)
-        said = [loop.task, *(node.text for node in messages[-SAID:])]
+        said = [loop.task, *(node.text[:READ] for node in messages[-SAID:])]
         linked, hidden = await self._linked(said, loop, sight)
         if hidden:
             linked_to = wording.count(hidden, "linked message or page", "linked messages or pages")

@@ -12,7 +12,8 @@ from core.ids import MemberId, MessageKey, ThreadKey, message_key
 
 MOST = 50  # of one reading
 URL = re.compile(r"https?://[^\s<>\"'|`]+")
-KEY = re.compile(r"(?<![\w/])[a-z]{2,20}:[^\s/#]+/[^\s#<>\"'`]+#[^\s<>\"'`]+")  # a message's own key
+# A message's own key. Its parts are bounded: whoever writes a long text decides nothing about how long it takes to read.
+KEY = re.compile(r"(?<![\w/])[a-z]{2,20}:[^\s/#]{1,100}/[^\s#<>\"'`]{1,400}#[^\s<>\"'`]{1,200}")
 PAGE = re.compile(r"(?<![\w/.-])(?:knowledge|notes)/[\w./-]*\w")
 OWN_PAGE = re.compile(r"^(?:(knowledge|notes|personal)/)([\w./ -]*\w)$")
 FACT = re.compile(r"^m([0-9a-f]{3,32})$", re.IGNORECASE)
