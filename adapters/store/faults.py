@@ -43,6 +43,9 @@ def translate(exc: Exception, path: Path) -> errors.LoopbridgeError | None:
     """Return the error of the bridge's tree that stands for `exc`, or None when it is not the database's."""
     if isinstance(exc, errors.LoopbridgeError):
         return exc
+    if isinstance(exc, UnicodeDecodeError):
+        # SQLite quotes what it cannot read, and the driver cannot read that either.
+        return damaged(path, "text that is not text")
     cause = exc.orig if isinstance(exc, sa.exc.DBAPIError) else exc
     if not isinstance(cause, (sqlite3.Error, sa.exc.SQLAlchemyError)) or isinstance(
         cause, sqlite3.ProgrammingError

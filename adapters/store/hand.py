@@ -57,7 +57,8 @@ class Hand:
 
     def rows(self, statement: str, **values: str | float | None) -> Iterator[sqlite3.Row]:
         """Yield the rows of a query; their columns go by name."""
-        yield from self._execute(statement, values)
+        for row in self._execute(statement, values):  # noqa: UP028 - left early, it would close a cursor of a connection that may be gone
+            yield row
 
     def row(self, statement: str, **values: str | float | None) -> sqlite3.Row | None:
         """Return the first row of a query."""

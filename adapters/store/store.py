@@ -107,7 +107,7 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
                 opening.prepare(self._path, engine)
                 write = undo.enter_context(opening.connect(engine, writes=True))
                 read = undo.enter_context(opening.connect(engine, writes=False))
-            except (sa.exc.SQLAlchemyError, sqlite3.Error) as exc:
+            except (sa.exc.SQLAlchemyError, sqlite3.Error, UnicodeDecodeError) as exc:
                 raise faults.translate(exc, self._path) or exc from exc
             undo.pop_all()
         return Hand(write, words, self._clock), Hand(read, words, self._clock)
