@@ -18,10 +18,10 @@ POINTS: dict[str, tuple[Any, str]] = {
     "the pack is indexed": (quarantine.Quarantine, "_index"),
     "the pack is judged": (quarantine.Quarantine, "judge"),
     "half of the objects are moved": (os, "replace"),
-    "the objects are moved": (promote, "_move"),
+    "the objects are moved": (promote, "move"),
     "the ref is moved": (promote.Promotion, "_update"),
     "the origin has it": (promote.Promotion, "_push"),
-    "the quarantine is gone": (promote, "_remove"),
+    "the quarantine is gone": (promote, "remove"),
 }
 
 
