@@ -13,7 +13,7 @@ from typing import Final
 from core.message import Button, Buttons, Message
 
 SIGNS: Final[Mapping[str, str]] = {
-    "Allow once": "✅", "Allow for this loop": "♾️", "Deny": "❌", "Edit": "✏️", "Change": "❌",
+    "Allow once": "✅", "Allow": "✅", "Keep it out": "❌", "Allow for this loop": "♾️", "Deny": "❌", "Edit": "✏️", "Change": "❌",
     "Stop": "🛑", "Context": "📎", "Details": "🔍", "Diff": "🧾", "Retry": "🔁", "Resume": "▶️", "Claim": "🙋",
     "Promote": "🚀", "Merge": "✅", "Approve": "✅", "Reject": "❌", "Continue": "💬", "Refresh": "🔄", "Exclude": "➖",
 }  # fmt: skip
