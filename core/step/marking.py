@@ -33,7 +33,7 @@ def decide(draft: Draft, event: Posted, member: Member, command: Command) -> Non
     reference = None
     if not words and event.reply_to:
         reference = Reference(kind="node", name=graph.message(message_key(draft.lane, event.reply_to)))
-    elif words and not re.search(r"\s", words):
+    elif re.fullmatch(r"(?=.*\d)\S+", words):  # one word with a digit in it: a link, a message's id
         reference = references.read(words, thread=draft.lane, member=member.id)
     if reference is not None:
         referring.refer(

@@ -264,6 +264,10 @@ def test_a_decision_in_words_touches_the_thread_and_the_repository() -> None:
     assert {(mark.key, graph.thread(THREAD)), (mark.key, graph.repo("app"))} <= edges(story, "touches")
 
 
+def test_one_word_is_a_decision_too() -> None:
+    assert decides(Story().started(), "ravi", "/loop decide UTC").text == "UTC"
+
+
 def test_superseding_is_explicit_and_shown_on_both() -> None:
     story = Story().started()
     old = decides(story, "ravi", "/loop decide we pin every version")
