@@ -76,7 +76,14 @@ class Gathering:
         kept = [
             nodes[given.key] for given in loop.added if _may(given, nodes.get(given.key), sight, open_to_all)
         ]
-        loops = [await self._loop(LoopId(node.key.partition(":")[2])) for node in kept if node.kind == "loop"]
+        loops = [
+            await self._loop(
+                LoopId(node.key.partition(":")[2]),
+                whole=sight.sees(node.audience) or node.audience in open_to_all,
+            )
+            for node in kept
+            if node.kind == "loop"
+        ]
         others = [node for node in kept if node.kind != "loop"]
         return others, [one for one in loops if one is not None], len(loop.added) - len(kept)
 
@@ -97,11 +104,14 @@ class Gathering:
         loops = [await self._loop(key) for key in reversed(before)]
         return [one for one in loops if one is not None]
 
-    async def _loop(self, key: LoopId) -> Earlier | None:
+    async def _loop(self, key: LoopId, *, whole: bool = True) -> Earlier | None:
+        """Return a loop as a capsule tells it; of one that was shared, what was shown when it was: its task."""
         known = await self.store.loop(key)
         found = await self.store.nodes([graph.loop(key)])
         if known is None or not found:
             return None
+        if not whole:
+            return Earlier(node=found[0], title=known.title, status=known.status)
         commits = [
             commit.props.get("sha", commit.key.partition("@")[2])[:7]
             for turn in await self.store.out_of(graph.loop(key), "ran", limit=20)

@@ -1,0 +1,84 @@
+"""Ways by which what few may read could reach more: each is tried, and holds. Over a real store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from adapters.store.store import SqlStore
+from bridge.gathering import Gathering, digest
+from bridge.relaying import Relaying
+from core import assemble, events, graph, ids
+from core.desk import Outcome
+from core.effects import Follow
+from core.graph import Node
+from core.ids import IdentityKey, LoopId, MemberId, ThreadKey
+from core.loop import Given, Turn
+from core.people import Identity, Member
+from core.testing import store_rig
+from core.testing.fakes import FakeClock
+from core.testing.store_rig import MAYA, at
+from tests.unit.test_capsules import SECRET, graph_of, loop, said
+
+MATRIX = ids.thread_key("matrix", "home.example", "!closed:home.example", "$1")
+FAR = ids.thread_key("local", "home", "lobby", "8")
+RAVI, ADA = (IdentityKey(f"local:home/{name}") for name in ("ravi", "ada"))
+PEOPLE = Outcome(
+    members=(
+        Member(id=store_rig.MEMBER, name="Maya", role="member"),
+        Member(id=MemberId("ravi"), name="Ravi", role="member"),
+        Member(id=MemberId("ada"), name="Ada", role="admin"),
+    ),
+    identities=(
+        Identity(key=MAYA, member=store_rig.MEMBER),
+        Identity(key=RAVI, member=MemberId("ravi")),
+        Identity(key=ADA, member=MemberId("ada")),
+    ),
+)
+
+
+async def followed(store: SqlStore, who: IdentityKey, lane: ThreadKey = FAR) -> list[events.Event]:
+    heard: list[events.Event] = []
+
+    async def emit(event: events.Event) -> None:
+        heard.append(event)
+
+    relaying = Relaying(store=store, chats={}, clock=FakeClock(), emit=emit)
+    author = events.Author(identity=who, name="x")
+    await relaying.follow(Follow(key="k", lane=lane, prefix="000700", author=author, message="1"))
+    return heard
+
+
+async def test_a_loop_is_followed_only_by_those_who_could_read_its_thread(home: Path) -> None:
+    async with SqlStore(f"sqlite:///{home}/a.db", clock=FakeClock()) as store:
+        await store_rig.settled(store, 1, PEOPLE)
+        await store_rig.settled(store, 2, Outcome(loop=replace(store_rig.a_loop(7), thread=MATRIX)))
+        await store_rig.settled(store, 3, Outcome(facts=said(1, "between us", MATRIX)))
+        assert await followed(store, RAVI) == []
+        assert [type(event) for event in await followed(store, MAYA)] == [events.Followed]  # its driver
+        assert [type(event) for event in await followed(store, ADA)] == [events.Followed]
+        await store_rig.settled(store, 4, Outcome(facts=said(2, "I am here", MATRIX, identity=RAVI)))
+        assert [type(event) for event in await followed(store, RAVI)] == [events.Followed]
+        beside = replace(store_rig.a_loop(7), thread=SECRET)
+        await store_rig.settled(store, 5, Outcome(loop=beside))
+        neighbour = ids.thread_key("local", "home", "secret", "9")
+        assert [type(event) for event in await followed(store, RAVI, neighbour)] == [events.Followed]
+        assert await followed(store, RAVI) == []
+        opened = Node(
+            key=graph.thread(SECRET), kind="thread", audience=SECRET, at=at(0), props={"room": "open"}
+        )
+        await store_rig.settled(store, 6, Outcome(facts=(opened,)))
+        assert [type(event) for event in await followed(store, RAVI)] == [events.Followed]
+
+
+async def test_of_a_loop_that_was_shared_only_what_was_shown_is_given(home: Path) -> None:
+    there = replace(store_rig.a_loop(9), thread=SECRET, task="look into it", turn=Turn(
+        id=ids.turn_id(LoopId("0009" * 8), 1), number=1, prompt="p", started_at=at(), state="ended", answer="the merger is on Friday",
+    ))  # fmt: skip
+    node = Node(key=graph.loop(there.id), kind="loop", audience=SECRET, at=at(0), text=there.task)
+    async with graph_of(home, "a") as store:
+        await store_rig.settled(store, 90, Outcome(loop=there, facts=(node,)))
+        given = Given(key=node.key, title="loop #000900", digest=digest(there.task))
+        capsule = assemble.assemble(await Gathering(store=store)(loop(added=(given,))), budget_tokens=24_000)
+        assert "look into it" in capsule.text
+        assert "Friday" not in capsule.text
