@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -42,6 +42,13 @@ async def fresh(rig: MatrixRig, count: int, *, seen: Collection[str] = ()) -> li
             known.add(event.dedup)
             got.append(event)
     return got
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 - looked at from outside
+            await asyncio.sleep(0.01)
 
 
 async def quiet(rig: MatrixRig) -> None:
@@ -289,9 +296,11 @@ async def test_an_outage_loses_nothing_and_doubles_nothing(rig: MatrixRig) -> No
         await line.cut()
         with pytest.raises(Unavailable):
             await rig.adapter.post(sent.thread, message.text("lost?"), key="k")
+        await until(lambda: rig.chat.away_for > 0.0)
         await rig.user_posts("meanwhile", thread=sent.thread)
         await line.mend()
         (meanwhile,) = await fresh(rig, 1, seen=[before[0].dedup])
+        await until(lambda: rig.chat.away_for == 0.0)
         assert meanwhile.text == "meanwhile"
         await rig.adapter.post(sent.thread, message.text("lost?"), key="k")
         assert (await texts(rig, sent.thread)).count("lost?") == 1

@@ -173,6 +173,11 @@ class MatrixChat:
         await self._stack.aclose()
 
     @property
+    def away_for(self) -> float:
+        """Return for how many seconds the homeserver has not answered; 0.0 while it does."""
+        return self._parts.sync.away_for
+
+    @property
     def _at_work(self) -> Parts:
         if not self._engine.running:
             raise Unavailable("the Matrix adapter is not connected")

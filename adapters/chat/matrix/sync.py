@@ -54,6 +54,12 @@ class Sync:
         self._silence = silence
         self._behind = True  # whether the next answer tells of a time when nobody listened
         self._first: Synced | None = None
+        self._away_since: float | None = None  # since when the server does not answer the sync
+
+    @property
+    def away_for(self) -> float:
+        """Return for how many seconds the server has not answered the sync; 0.0 while it does."""
+        return 0.0 if self._away_since is None else self._clock.monotonic() - self._away_since
 
     async def begin(self) -> None:
         """Learn every room's state, as sending needs it. What is new in the answer is taken in by `run`."""
@@ -70,6 +76,8 @@ class Sync:
                 await self._round(emit)
             except Unavailable as error:
                 self._behind = True
+                if self._away_since is None:
+                    self._away_since = self._clock.monotonic()
                 pause = min(LONGEST, 0.5 * 2.0**failures) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
                 if isinstance(error, RateLimited):
                     pause = max(0.05, error.retry_after)
@@ -85,13 +93,15 @@ class Sync:
                     f"the homeserver refuses the sync: {refusal}", remedy=refusal.remedy
                 ) from refusal
             else:
-                failures = 0
+                failures, self._away_since = 0, None
 
     async def _round(self, emit: Emit) -> None:
         since = self._notebook.fact(SINCE)
         answer, self._first = self._first, None
         if answer is None:
             wait = min(SHORT_POLL, self._poll) if self._sealed.waiting else self._poll
+            if self._away_since is not None:
+                wait = 0.0  # that it is there again is to be known at once
             answer = await self._client.sync(since, full=False, wait=wait, silence=self._silence)
         # Devices that are new first: what they sent is read against their keys.
         await self._client.upkeep()
