@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.board import Boards
+from bridge.gathering import opened
 from bridge.promoting import Promoting
-from bridge.whys import Whys
+from bridge.whys import Whys, sight_of
 from bridge.works import Works
 from core import board, cards, focus, givencards, layers, memory, memorycards, proposalcards, reports
 from core.effects import Look
@@ -69,9 +70,16 @@ class Looks:
             case "files":
                 return reports.files(loop, await self.works.diff(loop))
             case "context":
-                return givencards.receipt(loop, await self.store.given(loop.id), secret=self.secret)
+                return await self._receipt(effect, loop)
             case _:
                 return reports.steps(loop)
+
+    async def _receipt(self, effect: Look, loop: Loop) -> Message:
+        """Return what the loop was given: of what was shared the name, since its words may be others by now."""
+        given = await self.store.given(loop.id)
+        sight, open_to_all = sight_of(effect, loop), await opened(self.store, given)
+        seen = {node.key for node in given if sight.sees(node.audience) or node.audience in open_to_all}
+        return givencards.receipt(loop, given, seen=seen, secret=self.secret)
 
     async def _proposals(self, effect: Look) -> Message:
         if effect.what == "proposal":

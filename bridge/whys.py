@@ -29,7 +29,7 @@ class Whys:
         """Return the way back from a page, a claim, a decision or a commit."""
         newest = loop.base if loop and loop.base != loop.first_base else ""
         asked = effect.argument.strip() or newest
-        sight = Sight(thread=effect.lane if loop is None else loop.thread)
+        sight = sight_of(effect, loop)
         if "/" in asked:
             return await self._page(asked, effect, sight)
         marks = await self._marks(loop, sight)
@@ -38,7 +38,7 @@ class Whys:
 
     async def decisions(self, effect: Look, loop: Loop | None) -> Sequence[Mark]:
         """Return the decisions that touch a thread or its loop's repository."""
-        return await self._marks(loop, Sight(thread=effect.lane if loop is None else loop.thread))
+        return await self._marks(loop, sight_of(effect, loop))
 
     async def _marks(self, loop: Loop | None, sight: Sight) -> list[Mark]:
         near = list(await self.store.onto(graph.thread(sight.thread), "touches", limit=TOUCHING))
@@ -119,6 +119,13 @@ class Whys:
         walk = await self.store.walk(found[0].key, depth=4)
         seen = {node.key: node for node in walk.nodes if sight.sees(node.audience)}
         return reports.why(found[0], seen, walk.edges)
+
+
+def sight_of(effect: Look, loop: Loop | None) -> Sight:
+    """Return what can be shown to everybody who reads the answer of a look."""
+    if loop is None:
+        return Sight(thread=effect.lane)
+    return Sight(thread=loop.thread, elsewhere=effect.lane != loop.thread)
 
 
 def _known(near: Sequence[Node], known: dict[str, Mark]) -> Mark | None:

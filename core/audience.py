@@ -18,10 +18,14 @@ WHOLE_CHANNELS = frozenset({"local", "slack"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What those who read a thread can all see; with `member`, what that one member sees besides, alone."""
+    """What those who read a thread can all see; with `member`, what that one member sees besides, alone.
+
+    `elsewhere`: for readers in another thread that follows this one. They see what it says, and not what stands beside it.
+    """
 
     thread: ThreadKey
     member: MemberId | None = None
+    elsewhere: bool = False
 
     @property
     def exact(self) -> tuple[str, ...]:
@@ -31,7 +35,8 @@ class Sight:
     @property
     def channel(self) -> str:
         """Return how every audience of the thread's channel begins, empty where one thread says nothing of the others."""
-        return self.thread.rpartition("/")[0] + "/" if platform_of(self.thread) in WHOLE_CHANNELS else ""
+        whole = platform_of(self.thread) in WHOLE_CHANNELS and not self.elsewhere
+        return self.thread.rpartition("/")[0] + "/" if whole else ""
 
     def sees(self, audience: str) -> bool:
         """Say whether what this audience could read is seen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from core import cards, references, wording
@@ -46,12 +46,15 @@ def title(node: Node) -> str:
     return f"{node.kind.replace('_', ' ')} {wording.line(node.text, 100)}"
 
 
-def receipt(loop: Loop, given: Sequence[Node], *, secret: str) -> Message:
-    """Return the receipt in full: what the loop was given, numbered in the order it came."""
+def receipt(loop: Loop, given: Sequence[Node], *, seen: Collection[str], secret: str) -> Message:
+    """Return the receipt in full: what the loop was given, numbered in the order it came.
+
+    `seen` are the keys of what everybody who reads the receipt may read; of all else it gives the names.
+    """
     lines = []
     for number, node in list(enumerate(given, start=1))[:SHOWN]:
         out = " · excluded" if node.key in loop.excluded else ""
-        lines.append(f"{number}. {node.at:%Y-%m-%d %H:%M} UTC  {title(node)}{_link(node)}{out}")
+        lines.append(f"{number}. {node.at:%Y-%m-%d %H:%M} UTC  {_shown(node, seen)}{out}")
     if len(given) > SHOWN:
         lines.append(f"… and {len(given) - SHOWN:,} more")
     known = {node.key for node in given}
@@ -67,6 +70,10 @@ def receipt(loop: Loop, given: Sequence[Node], *, secret: str) -> Message:
         )
         blocks.append(Buttons(buttons=(refresh, exclude)))
     return Message(title=f"What #{loop.handle} was given", blocks=tuple(blocks))
+
+
+def _shown(node: Node, seen: Collection[str]) -> str:
+    return f"{title(node)}{_link(node)}" if node.key in seen else name(node)
 
 
 def _link(node: Node) -> str:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from adapters.store.store import SqlStore
+from bridge.board import Boards
 from bridge.gathering import Gathering, digest
+from bridge.looks import Looks
 from bridge.relaying import Relaying
+from bridge.whys import Whys
 from core import assemble, events, graph, ids
 from core.desk import Outcome
-from core.effects import Follow
-from core.graph import Node
-from core.ids import IdentityKey, LoopId, MemberId, ThreadKey
+from core.effects import Follow, Look
+from core.graph import Edge, Node
+from core.ids import IdentityKey, LoopId, MemberId, ThreadKey, message_key
 from core.loop import Given, Turn
 from core.people import Identity, Member
 from core.testing import store_rig
 from core.testing.fakes import FakeClock
-from core.testing.store_rig import MAYA, at
-from tests.unit.test_capsules import SECRET, graph_of, loop, said
+from core.testing.store_rig import LANE, MAYA, OTHER_LANE, at
+from tests.unit.story import words
+from tests.unit.test_capsules import SECRET, TOLD, graph_of, loop, said
 
 MATRIX = ids.thread_key("matrix", "home.example", "!closed:home.example", "$1")
 FAR = ids.thread_key("local", "home", "lobby", "8")
@@ -82,3 +87,37 @@ async def test_of_a_loop_that_was_shared_only_what_was_shown_is_given(home: Path
         capsule = assemble.assemble(await Gathering(store=store)(loop(added=(given,))), budget_tokens=24_000)
         assert "look into it" in capsule.text
         assert "Friday" not in capsule.text
+
+
+async def looked(store: SqlStore, what: Any, lane: ThreadKey = LANE, argument: str = "") -> str:
+    nothing: Any = None
+    looks = Looks(
+        store=store, works=nothing, clock=FakeClock(), whys=Whys(store=store, repos=("app",)), secret="s",
+        boards=Boards(store=store, clock=FakeClock()), layers=nothing, promoting=nothing,
+    )  # fmt: skip
+    return words(await looks(Look(key="k", lane=lane, what=what, argument=argument, to=MAYA, loop=loop().id)))
+
+
+async def test_a_receipt_repeats_no_words_that_not_everybody_there_may_read(home: Path) -> None:
+    mine = graph.message(message_key(SECRET, "50"))
+    beside = graph.message(message_key(OTHER_LANE, "40"))
+    async with graph_of(home, "a") as store:
+        lines = tuple(
+            Edge(src=graph.loop(loop().id), kind="ingested", dst=key, at=at(1)) for key in (mine, beside)
+        )
+        await store_rig.settled(store, 90, Outcome(facts=lines))
+        # It was shared as it read then; what it became since was not.
+        changed = Node(key=mine, kind="message", audience=SECRET, at=at(2), text="the merger is on Friday")
+        await store_rig.settled(store, 91, Outcome(facts=(changed,)))
+        told = await looked(store, "context")
+        assert "Friday" not in told
+        assert "the message of" in told
+        assert "a neighbour's idea" in told
+        assert "a neighbour's idea" not in await looked(store, "context", FAR)
+
+
+async def test_who_follows_a_thread_does_not_see_what_stands_beside_it(home: Path) -> None:
+    rests = Edge(src="claim:knowledge/hangs.md#1", kind="distilled_from", dst=graph.message(message_key(OTHER_LANE, "40")), at=at(0))  # fmt: skip
+    async with graph_of(home, "a", (*TOLD, (rests,))) as store:
+        assert "a neighbour's idea" in await looked(store, "why", argument="knowledge/hangs.md")
+        assert "a neighbour's idea" not in await looked(store, "why", FAR, "knowledge/hangs.md")
