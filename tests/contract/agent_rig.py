@@ -152,8 +152,15 @@ def bash(command: str, **more: str) -> str:
 
 
 def call(name: str, **fields: object) -> str:
-    inside = ", ".join(f"{key} = {json.dumps(value)}" for key, value in fields.items())
-    return f'{{name = "{name}", input = {{{inside}}}}}'
+    return f'{{name = "{name}", input = {_toml(fields)}}}'
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(each) for each in value) + "]"
+    return json.dumps(value)
 
 
 def rule(user: str, *tools: str, say: str = "", after: int = 0, more: str = "") -> str:
