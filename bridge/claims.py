@@ -59,13 +59,20 @@ class Claims:
         return found
 
     async def retrace(self, effect: Retrace) -> None:
-        """Say which claims rest on a message that changed; none is nothing to say."""
-        found = await self.store.distilled([graph.message(effect.message)])
-        claims = tuple(node.key for node in found if node.kind == "claim" and not node.props.get("deleted"))
-        if claims:
+        """Say which claims rest on a message that changed, and which decisions lose their words; none is nothing to say."""
+        found = [
+            node
+            for node in await self.store.distilled([graph.message(effect.message)])
+            if not node.props.get("deleted")
+        ]
+        claims = tuple(node.key for node in found if node.kind == "claim")
+        marks = tuple(
+            node.key for node in found if node.key.startswith(graph.MARK) and effect.how == "deleted"
+        )
+        if claims or marks:
             await self.emit(
                 events.SourceChanged(
                     lane=layers.lane(layers.KNOWLEDGE), at=self.clock.now(), message=effect.message, how=effect.how,
-                    changed_at=effect.at, claims=claims,
+                    changed_at=effect.at, claims=claims, marks=marks,
                 )
             )  # fmt: skip

@@ -106,12 +106,13 @@ class ClaimsRead(Happening):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceChanged(Happening):
-    """A message that claims rest on was edited or deleted."""
+    """A message that claims rest on was edited or deleted. `marks` are decisions that were made of it, and whose words go with it."""
 
     message: MessageKey
     how: Literal["edited", "deleted"]
     changed_at: datetime
     claims: tuple[str, ...]
+    marks: tuple[str, ...] = ()
     kind: Literal["source_changed"] = "source_changed"
 
     @property

@@ -51,12 +51,15 @@ def retrace(draft: Draft, event: Edited | Deleted) -> None:
 
 
 def source_changed(draft: Draft, event: SourceChanged) -> None:
-    """Flag claims whose source was edited or deleted: the next distill reopens them."""
+    """Flag claims whose source was edited or deleted: the next distill reopens them. Decisions of it, whether live or over, lose its words."""
     for key in event.claims:
         told(
             draft, key, "claim", layers.EVERYBODY,
             flagged=event.at.isoformat(), how=event.how, changed=wording.line(event.message, 200),
         )  # fmt: skip
+    thread = event.message.partition("#")[0]
+    for key in event.marks:
+        told(draft, key, "decision", thread, deleted=event.changed_at.isoformat())
 
 
 def told(draft: Draft, key: str, kind: graph.NodeKind, audience: str, text: str = "", **props: str) -> None:

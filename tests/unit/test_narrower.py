@@ -8,21 +8,23 @@ from typing import Any
 
 from adapters.store.store import SqlStore
 from bridge.board import Boards
+from bridge.claims import Claims
 from bridge.gathering import Gathering, digest
 from bridge.looks import Looks
 from bridge.relaying import Relaying
 from bridge.whys import Whys
-from core import assemble, events, graph, ids
-from core.desk import Outcome
-from core.effects import Follow, Look
+from core import assemble, events, graph, ids, layers
+from core.desk import Desk, Outcome
+from core.effects import Follow, Look, Retrace
 from core.graph import Edge, Node
 from core.ids import IdentityKey, LoopId, MemberId, ThreadKey, message_key
 from core.loop import Given, Turn
 from core.people import Identity, Member
+from core.step import step
 from core.testing import store_rig
 from core.testing.fakes import FakeClock
 from core.testing.store_rig import LANE, MAYA, OTHER_LANE, at
-from tests.unit.story import words
+from tests.unit.story import Story, words
 from tests.unit.test_capsules import SECRET, TOLD, graph_of, loop, said
 
 MATRIX = ids.thread_key("matrix", "home.example", "!closed:home.example", "$1")
@@ -121,3 +123,27 @@ async def test_who_follows_a_thread_does_not_see_what_stands_beside_it(home: Pat
     async with graph_of(home, "a", (*TOLD, (rests,))) as store:
         assert "a neighbour's idea" in await looked(store, "why", argument="knowledge/hangs.md")
         assert "a neighbour's idea" not in await looked(store, "why", FAR, "knowledge/hangs.md")
+
+
+async def test_a_deleted_message_leaves_decisions_that_are_over_as_well(home: Path) -> None:
+    message = graph.message(message_key(LANE, "2"))
+    rests = Edge(src="decision:mark/d22", kind="distilled_from", dst=message, at=at(0))
+    heard: list[events.Event] = []
+
+    async def emit(event: events.Event) -> None:
+        heard.append(event)
+
+    async with graph_of(home, "a", (*TOLD, (rests,))) as store:
+        claims = Claims(store=store, clock=FakeClock(), emit=emit)
+        retrace = Retrace(key="r", lane=LANE, message=message_key(LANE, "2"), how="deleted", at=at(5))
+        await claims.retrace(retrace)
+        outcome = step(Desk(thread=layers.lane("knowledge")), heard[0], Story().house)
+        await store_rig.settled(store, 90, outcome)
+        (mark,) = await store.nodes(["decision:mark/d22"])
+        assert (mark.text, mark.audience) == ("", LANE)
+        assert "an old idea" not in await looked(store, "decisions")
+        heard.clear()
+        await claims.retrace(replace(retrace, key="r2", how="edited"))
+        assert [event.claims for event in heard if isinstance(event, events.SourceChanged)] == [
+            ("claim:knowledge/hangs.md#1",)
+        ]
