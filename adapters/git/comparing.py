@@ -36,10 +36,19 @@ async def merged(git: safe.SafeGit, one: layer.Layer, main: str, tip: str) -> st
 async def drafted(
     git: safe.SafeGit, one: layer.Layer, main: str, tip: str, protected: Sequence[str]
 ) -> ports.Drafted | ports.Conflict:
-    """Return what a merge of `tip` into `main` would change; `protected` are paths that its history touched."""
+    """Return what a merge of `tip` into `main` would change; `protected` are paths that its history touched.
+
+    Raises Refused for what cannot be shown whole: nobody can review it.
+    """
     tree = await merged(git, one, main, tip)
     if isinstance(tree, ports.Conflict):
         return tree
+    shown, whole = await _shown(git, one, main, tree)
+    if not whole:
+        raise errors.Refused(
+            f"The change of {one.name} is too large to be reviewed: its diff has more than {DIFF_BYTES:,} characters.",
+            remedy="Propose it in smaller parts; all of it is kept in the sandbox.",
+        )
     raw = (
         await git.ask(one.path, "diff-tree", "-r", "-z", "--no-renames", "--full-index", main, tree)
     ).split("\0")
@@ -54,7 +63,7 @@ async def drafted(
         digest=hashlib.sha256(repr(sorted(outcome)).encode()).hexdigest(),
         files=await counted(git, one, main, tree),
         protected=tuple(sorted({*protected, *(names.clean(path, 120) for path in guarded)})),
-        diff=await text(git, one, main, tree),
+        diff=shown,
     )
 
 
@@ -72,7 +81,12 @@ async def counted(
 
 async def text(git: safe.SafeGit, one: layer.Layer, old: str, new: str) -> str:
     """Return a diff as untrusted text, its controls made visible."""
+    return (await _shown(git, one, old, new))[0]
+
+
+async def _shown(git: safe.SafeGit, one: layer.Layer, old: str, new: str) -> tuple[str, bool]:
+    """Return a diff as untrusted text, and whether it is the whole one."""
     bounds = safe.Bounds(output=DIFF_BYTES)
     done = await git.run(one.path, "diff", *_PLAIN, old, new, "--", bounds=bounds)
     text = names.clean_lines(done.text)
-    return f"{text}\n… cut after {DIFF_BYTES:,} characters" if done.cut else text
+    return (f"{text}\n… cut after {DIFF_BYTES:,} characters", False) if done.cut else (text, True)

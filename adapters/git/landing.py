@@ -91,7 +91,7 @@ class Landing:
         return made
 
     async def draft(self, layer: str, judged: ports.Judged, *, branch: str) -> ports.Drafted | ports.Conflict:
-        """Put judged commits on a branch of their own and say what merging them would change."""
+        """Put judged commits on a branch of their own and say what merging them would change. Raises Refused when nobody could review it."""
         _unobjected(judged)
         one = await self._of(layer)
         await self._keep(layer, one, judged.tip)
@@ -137,7 +137,7 @@ class Landing:
         if other:
             return other[-1]
         if isinstance(made, ports.Landed):
-            await one.drop(branch)
+            await one.drop(branch, drafted.tip)
         return made
 
     async def forget(self, layer: str, request: str) -> None:

@@ -184,9 +184,12 @@ class Layer(tree.Tree):
         behind = [word for parent in parents for word in ("-p", parent)]
         return await self._git.ask(self.path, "commit-tree", tree, *behind, "-m", words, env=env)
 
-    async def drop(self, branch: str) -> None:
-        """Take a branch away, here and at the remote; one that is gone already is well."""
-        await self._git.run(self.path, "update-ref", "-d", f"refs/heads/{names.branch(branch)}")
+    async def drop(self, branch: str, tip: str) -> None:
+        """Take a branch away, here and at the remote, unless it is at another commit by now; one that is gone already is well."""
+        ref = f"refs/heads/{names.branch(branch)}"
+        if await self.commit_of(ref) not in ("", tip):
+            return
+        await self._git.run(self.path, "update-ref", "-d", ref, tip)
         if self._remote:
             done = await pushing.push(self._git, self.path, self._remote, f":refs/heads/{branch}")
             if done.state != "ok":

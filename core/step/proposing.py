@@ -105,12 +105,21 @@ def merged(draft: Draft, event: ProposalMerged) -> None:
     proposal = draft.proposals.get(event.proposal)
     if proposal is None or proposal.state == "merged":
         return
-    done = replace(proposal, state="merged", commit=event.commit, decided_at=draft.at)
-    draft.put_proposal(done)
+    done = replace(
+        proposal,
+        round=event.round,
+        state="merged",
+        commit=event.commit,
+        decider=event.author.name,
+        decided_at=draft.at,
+    )
     commit = promoting.note(draft, done.loop, done.turn, done.layer, event.commit, done.title, event.files)
     decision = _decided(draft, done, event.author)
     draft.edge(decision, "allowed", commit)
     _show(draft, done, proposalcards.settled(done))
+    if event.round == proposal.round:
+        # Else the loop proposed more meanwhile: what was reviewed has landed, and the newer round still waits.
+        draft.put_proposal(done)
     _tell(
         draft,
         event.author,

@@ -177,6 +177,32 @@ async def test_what_would_land_otherwise_than_reviewed_is_told(rig: Rig) -> None
     assert isinstance(await team.port.merge(KNOWLEDGE, again, request="p1", **merge), ports.Landed)
 
 
+async def test_what_cannot_be_shown_whole_is_not_proposed(rig: Rig) -> None:
+    team = await team_of(rig)
+    clone = await team.loop(KNOWLEDGE)
+    await clone.agent("yes line | head -c 450000 > a.md; echo behind it > z.md")
+    judged = await clone.take()
+    with pytest.raises(errors.Refused, match="too large to be reviewed"):
+        await team.port.draft(KNOWLEDGE, judged, branch="proposal/one")
+    assert team.git(KNOWLEDGE, "for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/main"
+
+
+async def test_a_merge_leaves_the_branch_of_what_was_proposed_meanwhile(rig: Rig) -> None:
+    team = await team_of(rig)
+    clone = await team.loop(KNOWLEDGE)
+    await clone.agent("echo claim > page.md")
+    reviewed = await team.port.draft(KNOWLEDGE, await clone.take(), branch="proposal/one")
+    await clone.agent("echo more > more.md")
+    newer = await team.port.draft(KNOWLEDGE, await clone.take(), branch="proposal/one")
+    assert isinstance(reviewed, ports.Drafted)
+    assert isinstance(newer, ports.Drafted)
+    merge = {"branch": "proposal/one", "subject": "Learn", "author": "Maya", "reviewer": "Ann"}
+    landed = await team.port.merge(KNOWLEDGE, reviewed, request="p1", **merge)
+    assert isinstance(landed, ports.Landed)
+    assert landed.files == (("page.md", 1, 0),)
+    assert team.git(KNOWLEDGE, "rev-parse", "proposal/one") == newer.tip
+
+
 @pytest.mark.parametrize("cut", ["before the push", "after the push"])
 async def test_a_crash_around_the_push_lands_once_and_is_told(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, cut: str

@@ -136,6 +136,25 @@ def test_what_the_loop_changes_is_a_new_round_and_the_old_buttons_are_dead() -> 
     assert story.proposal.state == "open"
 
 
+def test_what_is_proposed_while_it_is_merged_stays_to_be_reviewed() -> None:
+    story = Review().idle()
+    story.proposes()
+    story.press("ravi", "merge")
+    story.proposes(request="r2", digest="d2", tip="e" * 40)
+    merged = events.ProposalMerged(
+        lane=THREAD, at=story.at, proposal=story.proposal.id, round=1, commit="c" * 40, files=FILES, author=who("ravi"),
+    )  # fmt: skip
+    story.tell(merged)
+    assert (story.proposal.state, story.proposal.round, story.proposal.tip) == ("open", 2, "e" * 40)
+    (card,) = story.of(effects.Show)
+    assert card.card == f"proposal:{story.proposal.id}:1"
+    assert "✓ merged by Ravi" in story.told()
+    edges = {(fact.src, fact.kind, fact.dst) for fact in story.facts if isinstance(fact, graph.Edge)}
+    assert (f"decision:{story.proposal.id}", "allowed", graph.commit(KNOWLEDGE, "c" * 40)) in edges
+    story.press("maya", "merge")
+    assert story.merges().round == 2
+
+
 def test_bytes_that_would_differ_are_reviewed_again_and_an_old_renewal_changes_nothing() -> None:
     story = Review().idle()
     story.proposes()
