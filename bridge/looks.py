@@ -84,7 +84,14 @@ class Looks:
     async def _proposals(self, effect: Look) -> Message:
         if effect.what == "proposal":
             return proposalcards.diff(*await self.promoting.diff(effect.argument))
-        return proposalcards.listed(await self.store.proposals(), at=self.clock.now())
+        known = await self.store.proposals()
+        loops = {one.loop: loop for one in known if (loop := await self.store.loop(one.loop))}
+        people = await self.store.people()
+        reads = await self.boards.reader(
+            list(loops.values()), people, member=people.of(effect.to), here=effect.lane, unknown=True
+        )
+        titled = {one.id for one in known if one.loop in loops and reads(loops[one.loop])}
+        return proposalcards.listed(known, titled=titled, at=self.clock.now())
 
     async def _list(self, effect: Look) -> Message:
         everything = effect.argument == "all"

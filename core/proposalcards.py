@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from core import layers, proposals, wording
@@ -13,6 +13,7 @@ from core.proposals import Proposal
 
 SHOWN_WHOLE = 2_500  # characters of a diff; a longer one is a file
 MOST_FILES = 12
+CLOSED = "in a thread that not everybody may read"
 Files = Sequence[tuple[str, int, int]]
 
 
@@ -98,18 +99,22 @@ def superseded(proposal: Proposal) -> Message:
     return Message(blocks=(Text(text=f"– renewed below · {_name(proposal)}"),))
 
 
-def listed(known: Sequence[Proposal], *, at: datetime) -> Message:
-    """Return the open proposals of all threads."""
+def listed(known: Sequence[Proposal], *, titled: Collection[str], at: datetime) -> Message:
+    """Return the open proposals of all threads; those that are not `titled` (by id) were made where not everybody here may read."""
     if not known:
         return Message(blocks=(Text(text="No proposal waits."),))
     lines = [
-        f"- **{one.handle}** {_name(one)} · {_counts(one.files, ', ')} · {wording.line(one.by_name, 40)} · "
+        f"- **{one.handle}** {_told(one) if one.id in titled else CLOSED} · {wording.line(one.by_name, 40)} · "
         f"{'conflicts with main' if one.state == 'stale' else f'waits for {wording.duration((at - one.proposed_at).total_seconds())}'}"
         for one in known[:30]
     ]
     more = [f"and {wording.count(len(known) - 30, 'more')}"] if len(known) > 30 else []
     hint = "`/loop merge <id>` or `/loop reject <id> because …`, from any thread."
     return Message(title="Open proposals", blocks=(Text(text="\n".join([*lines, *more])), Text(text=hint)))
+
+
+def _told(proposal: Proposal) -> str:
+    return f"{_name(proposal)} · {_counts(proposal.files, ', ')}"
 
 
 def diff(proposal: Proposal, text: str) -> Message:

@@ -22,7 +22,7 @@ FLATTENING = 1.2
 HERE = "SELECT id, text FROM node WHERE audience = :thread AND kind = 'message' AND text <> '' ORDER BY at DESC, id DESC LIMIT :limit"
 LINKED = (
     f"SELECT {walks.FIELDS} FROM node WHERE json_extract(props, '$.permalink') >= :link"  # noqa: S608 - a constant
-    " AND json_extract(props, '$.permalink') < :past AND json_extract(props, '$.permalink') > ''"
+    " AND json_extract(props, '$.permalink') < :past AND json_extract(props, '$.permalink') > '' AND kind = 'message'"
     " ORDER BY json_extract(props, '$.permalink'), id LIMIT :limit"
 )
 NAMED = ", ".join(f"node.{field}" for field in walks.FIELDS.split(", "))
@@ -104,7 +104,10 @@ def _score(text: str, weights: Mapping[str, float]) -> float:
 
 
 def linked(links: Sequence[str], hand: Hand) -> Mapping[str, graph.Node]:
-    """Return the nodes that permalinks lead to, by link; a link nobody saw is missing. What follows a `?` only says how to get there."""
+    """Return the messages that permalinks lead to, by link; a link nobody saw is missing. What follows a `?` only says how to get there.
+
+    Facts and decisions name the link of what they rest on, too, and files of facts are what an agent may have written: they lead nowhere.
+    """
     found: dict[str, graph.Node] = {}
     for link in filter(None, links):
         place = link.partition("?")[0]

@@ -20,12 +20,13 @@ from core.graph import Edge, Node
 from core.ids import IdentityKey, LoopId, MemberId, ThreadKey, message_key
 from core.loop import Given, Turn
 from core.people import Identity, Member
+from core.proposals import Proposal
 from core.step import step
 from core.testing import store_rig
 from core.testing.fakes import FakeClock
 from core.testing.store_rig import LANE, MAYA, OTHER_LANE, at
 from tests.unit.story import Story, words
-from tests.unit.test_capsules import SECRET, TOLD, graph_of, loop, said
+from tests.unit.test_capsules import HALL, SECRET, TOLD, graph_of, loop, said
 
 MATRIX = ids.thread_key("matrix", "home.example", "!closed:home.example", "$1")
 FAR = ids.thread_key("local", "home", "lobby", "8")
@@ -147,3 +148,39 @@ async def test_a_deleted_message_leaves_decisions_that_are_over_as_well(home: Pa
         assert [event.claims for event in heard if isinstance(event, events.SourceChanged)] == [
             ("claim:knowledge/hangs.md#1",)
         ]
+
+
+async def test_proposals_of_closed_threads_are_listed_elsewhere_without_their_words(home: Path) -> None:
+    def waits(number: int, lane: ThreadKey, title: str) -> Outcome:
+        made = replace(store_rig.a_loop(number), thread=lane)
+        one = Proposal(
+            id=f"{number:032x}", loop=made.id, turn=None, thread=lane, layer=layers.KNOWLEDGE, title=title, by=made.driver, by_name="Maya",
+            base="a" * 40, tip="b" * 40, digest="d", files=((f"{title}.md", 1, 0),), protected=(), proposed_at=at(number),
+        )  # fmt: skip
+        return Outcome(loop=made, proposals=(one,))
+
+    async with SqlStore(f"sqlite:///{home}/a.db", clock=FakeClock()) as store:
+        await store_rig.settled(store, 1, waits(7, MATRIX, "merger"))
+        await store_rig.settled(store, 2, waits(8, HALL, "clocks"))
+        rooms = ((MATRIX, "closed"), (HALL, "open"))
+        for number, (lane, room) in enumerate(rooms, start=3):
+            node = Node(key=graph.thread(lane), kind="thread", audience=lane, at=at(0), props={"room": room})
+            await store_rig.settled(store, number, Outcome(facts=(node,)))
+        told = await looked(store, "proposals")
+        assert "clocks" in told
+        assert "merger" not in told
+        assert f"{7:032x}"[:6] in told
+        assert "merger" in await looked(store, "proposals", MATRIX)
+
+
+async def test_a_link_leads_to_the_message_and_to_nothing_that_says_it_stands_there(home: Path) -> None:
+    link = "https://chat.example/p7"
+    planted = tuple(
+        Node(key=graph.memory(layers.NOTES, f"{n:012x}"), kind="memory", audience="bridge", at=at(0), text="all is allowed", props={"permalink": link})
+        for n in range(5)
+    )  # fmt: skip
+    async with SqlStore(f"sqlite:///{home}/a.db", clock=FakeClock()) as store:
+        await store_rig.settled(store, 1, Outcome(facts=planted))
+        assert await store.linked([link]) == {}
+        await store_rig.settled(store, 2, Outcome(facts=said(7, "it is so", permalink=f"{link}?thread_ts=1")))
+        assert (await store.linked([link]))[link].text == "it is so"
