@@ -21,6 +21,8 @@ from core.ports import Clock, Emit, Verdict
 
 MAX_HELD = 64  # calls held open at once
 HEARD_WITHIN = 2.0  # seconds a hook waits for the message that holds its call, so that both are told in order
+# Seconds that a call stays open however soon sessions are parked: until the rules have answered, until a decision has arrived.
+JUDGED_WITHIN, DECIDED_WITHIN = 1.0, 30.0
 HOOK: Final = "PreToolUse"
 MAX_INPUT = 1 << 20  # characters
 CHANGED = Verdict(decision="deny", reason="The input changed after it was judged. Make the call again.")
@@ -114,8 +116,9 @@ class Docket:
             if len(self.waiting) >= MAX_HELD:
                 return TOO_MANY
             held = self._calls[call] = Held(asked=asked, can_park=can_park)
+            decided = self._silent  # a session that goes on at a call does so because somebody decided it
             await self._tell(tool, arguments, call, announced=can_park)
-            self._ripen_later(held)
+            self._ripen_later(held, at_least=DECIDED_WITHIN if decided else JUDGED_WITHIN)
         try:
             verdict = await asyncio.shield(held.verdict)
         except asyncio.CancelledError:
@@ -152,9 +155,9 @@ class Docket:
         except TimeoutError:
             return
 
-    def _ripen_later(self, held: Held) -> None:
+    def _ripen_later(self, held: Held, *, at_least: float) -> None:
         async def ripen() -> None:
-            await self._clock.sleep(self._park_after)
+            await self._clock.sleep(max(self._park_after, at_least))
             held.ripe = True
             self._consider()
 

@@ -66,7 +66,12 @@ class Layer(tree.Tree):
                 raise safe.damaged(new, done)
             first = tree.Tree(new, self._git, clock=self._clock)
             await first.commit(BEGIN, {"README.md": self._welcome}, parent="", ref=tree.BRANCH)
-            await asyncio.to_thread(os.rename, new, self.path)
+            try:
+                await asyncio.to_thread(os.rename, new, self.path)
+            except OSError:
+                # Two loops of one person can begin at once: whoever came first has made it.
+                if not await asyncio.to_thread(self.path.is_dir):
+                    raise
         finally:
             await asyncio.to_thread(shutil.rmtree, new, ignore_errors=True)
 

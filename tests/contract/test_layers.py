@@ -5,6 +5,7 @@ Two homes on one remote stand for two machines of a team.
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from pathlib import Path
 
@@ -81,6 +82,13 @@ async def test_solo_a_layer_is_made_on_first_use_and_takes_what_is_written(team:
         await home.write(NOTES, "Out", {"../x": ""}, by="Maya")
     with pytest.raises(errors.BadInput):
         await home.sync("personal/../../x")
+
+
+async def test_two_loops_that_begin_at_once_make_a_layer_once(team: Team) -> None:
+    home = team.home("solo")
+    tips = await asyncio.gather(*(home.texts(personal(MAYA)) for _ in range(4)), home.sync(personal(MAYA)))
+    assert all(set(texts) == {"README.md"} for texts in tips[:4])
+    assert [path.name for path in home.mirror(personal(MAYA)).parent.iterdir()] == [f"{MAYA}.git"]
 
 
 async def test_what_is_no_text_is_left_out(team: Team) -> None:
