@@ -275,6 +275,8 @@ class PromoteTool:
         layer = next((known for known in layers.of(mine) if layers.folder(known) == name), None)
         if layer is None:
             raise BadInput(f"You have no layer {wording.code(name, 30)}.", remedy="There are notes, knowledge and, for whoever began the loop, personal.")  # fmt: skip
+        if loop.condenses is not None and layer not in layers.GATED:
+            raise BadInput("This loop proposes pages: nothing it writes changes before a person merges it.", remedy="Promote knowledge.")  # fmt: skip
         request = ids.new_id()
         wanted = events.PromoteWanted(
             lane=use.thread, at=self.clock.now(), loop=use.loop, turn=use.turn, request=request, layer=layer,

@@ -60,6 +60,11 @@ class RememberTool:
         driver = people.members.get(focus.driver(loop, people)) if loop else None
         if loop is None or driver is None:
             raise Refused("Nobody drives this loop, so nothing can be remembered for anybody.")
+        if loop.condenses is not None:
+            # It reads what many wrote: nothing of that is kept, or steers anybody's loops, before a person merged it.
+            raise Refused(
+                "This loop proposes pages and remembers nothing.", remedy="Put it on a page, with its source."
+            )
         self._count(use.turn)
         said = await self._said(loop, driver, fact, source)
         open_to_all = await self.sources.open_to_all(loop.thread, said)

@@ -12,11 +12,12 @@ import pytest
 
 from adapters.store.store import SqlStore
 from bridge import aftermath, keeping
+from bridge.promoting import PromoteTool
 from core import effects, events, focus, graph, layers, memory
 from core.desk import Outcome
-from core.errors import LoopbridgeError, Unavailable
+from core.errors import BadInput, LoopbridgeError, Refused, Unavailable
 from core.ids import IdentityKey, LoopId, MemberId, ThreadKey, TurnId, message_key
-from core.loop import Loop, Turn
+from core.loop import Condensing, Loop, Turn
 from core.people import Identity, Member
 from core.ports import ToolAnswer, ToolHand, ToolUse
 from core.testing.fake_layers import FakeLayers
@@ -391,3 +392,21 @@ async def test_pins_are_written_once_whatever_crashes(tmp_path: Path) -> None:
         assert focus.items((await house.files())[focus.INBOX]) == ("look at [secret]",)
         await house.do(replace(jot, key="j5", words="hire", message="5"))
         assert "pinned already" in house.last(events.NotDone).what
+
+
+async def test_what_condenses_the_words_of_many_changes_nothing_by_itself(tmp_path: Path) -> None:
+    async with rig(tmp_path) as house:
+        loop = replace(await working(house), condenses=Condensing(audience="bridge", sources=()))
+        await house.fact(loop=loop)
+        for personal in (True, False):
+            with pytest.raises(Refused, match="proposes pages"):
+                await uses(house, loop, fact="Never run the slow tests", personal=personal)
+        assert await house.files(MINE) == await house.files() == {}
+        assert loop.turn is not None
+        nothing: Any = None
+        tool = PromoteTool(store=house.store, promoting=nothing, clock=FakeClock())
+        use = ToolUse(
+            loop=loop.id, thread=OPEN, turn=loop.turn.id, leg=1, name="promote", input={"layer": "notes", "summary": "x"}
+        )  # fmt: skip
+        with pytest.raises(BadInput, match="proposes pages"):
+            await tool(use)
