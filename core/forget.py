@@ -17,7 +17,8 @@ from core import graph, journal
 from core.asks import Ask
 from core.graph import Edge, Fact, Node
 from core.ids import IdentityKey, MemberId
-from core.loop import Loop
+from core.loop import Loop, Wanted
+from core.proposals import Proposal
 
 SOMEBODY = "somebody"
 FORGOTTEN = "forgotten"
@@ -104,7 +105,7 @@ class Scope:
             loop,
             inputs=tuple(entry for entry in loop.inputs if entry.message not in messages),
             held=tuple(held for held in loop.held if held.identity not in self.identities),
-            wanted=tuple(wanted for wanted in loop.wanted if self._stays(wanted.key)),
+            wanted=tuple(self._unread(wanted) for wanted in loop.wanted if self._stays(wanted.key)),
             added=tuple(given for given in loop.added if self._stays(given.key)),
             news=tuple(self.nameless(words) for words in loop.news),
             turn=replace(loop.turn, prompt="", stopped_by=self.nameless(loop.turn.stopped_by))
@@ -124,6 +125,17 @@ class Scope:
             status=status,
         )
 
+    def proposal(self, proposal: Proposal) -> Proposal | None:
+        """Return what is left of a proposal: one of the person's loops goes, one that they decided does not say so."""
+        if proposal.by in self.members or proposal.thread in self.lanes:
+            return None
+        if proposal.decided_by not in self.members:
+            return proposal
+        return replace(proposal, decided_by=None, decider=SOMEBODY, reason="")
+
+    def _unread(self, wanted: Wanted) -> Wanted:
+        return replace(wanted, readers=tuple(key for key in wanted.readers if key not in self.identities))
+
     def _stays(self, key: str) -> bool:
         return not (key in self.emptied or key in self.gone or key in self.decided)
 
@@ -136,8 +148,16 @@ class Scope:
         if "facts" in found:
             found["facts"] = [journal.told(fact, found["lane"], at) for fact in left]
         if found["lane"] in self.lanes:
-            found.pop("asks", None)
-            found.pop("schedules", None)
+            for name in ("asks", "schedules", "proposals"):
+                found.pop(name, None)
+        self._decisions(found)
+        if any(f"{identity}:" in found["dedup"] for identity in self.identities):
+            found["dedup"] = ""
+        after = journal.spell(found)
+        return line if after == before else after
+
+    def _decisions(self, found: dict[str, Any]) -> None:
+        """Take the person out of what a line holds beside facts."""
         for body in found.get("asks", ()):
             if body.get("decided_by") in self.members:
                 body |= {"decided_by": None, "decider": SOMEBODY, "reason": ""}
@@ -152,7 +172,8 @@ class Scope:
                     "driver_name": SOMEBODY,
                     "deleted": True,
                 }
-        if any(f"{identity}:" in found["dedup"] for identity in self.identities):
-            found["dedup"] = ""
-        after = journal.spell(found)
-        return line if after == before else after
+        if "proposals" in found:
+            found["proposals"] = [body for body in found["proposals"] if body["by"] not in self.members]
+        for body in found.get("proposals", ()):
+            if body["decided_by"] in self.members:
+                body |= {"decided_by": None, "decider": SOMEBODY, "reason": ""}

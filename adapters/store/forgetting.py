@@ -25,6 +25,11 @@ COMES_FROM = (
 OF_THREAD = "SELECT key FROM node WHERE audience = :thread ORDER BY key"
 BEGINNING = "SELECT key FROM node WHERE key >= :prefix AND key < :past ORDER BY key"
 LOOPS_OF = "SELECT id FROM loop WHERE thread = :thread ORDER BY seq"
+# Loops that wait for somebody to share what a person could read.
+LOOPS_WAITING = (
+    "SELECT DISTINCT loop.id FROM loop, json_each(loop.body, '$.wanted') AS wanted, json_each(wanted.value, '$.readers') AS reader"
+    " WHERE reader.value = :key ORDER BY loop.id"
+)
 ASKS_OF = "SELECT id FROM ask WHERE loop = :loop ORDER BY id"
 BUSY = "SELECT count(*) FROM event WHERE handled_at IS NULL"
 NODE = "SELECT id, key, kind, audience, at, text, props, stub FROM node WHERE key = :key"
@@ -47,6 +52,10 @@ UNKEYED = "UPDATE event SET dedup = 'forgotten:' || id WHERE instr(dedup, :word 
 UNDO = (
     "DELETE FROM effect WHERE lane = :lane"
     " AND (over_at IS NOT NULL OR kind NOT IN ('prepare', 'close_loop', 'read_thread', 'take_work'))"
+)
+# The same where somebody decided and may have written nothing: what waits there to be done goes on.
+UNSHOW = (
+    "DELETE FROM effect WHERE lane = :lane AND (over_at IS NOT NULL OR kind IN ('say', 'show', 'whisper'))"
 )
 UNDO_ALL = "DELETE FROM effect WHERE lane = :lane"
 UNDO_NAMED = "DELETE FROM effect WHERE instr(payload, '\"' || :word || '\"')"
@@ -98,6 +107,7 @@ def of_person(
         for key in hand.column(COMES_FROM, key=message, kind="distilled_from")
         if key.startswith(graph.MARK)
     }
+    waiting = {key for account in people for key in hand.column(LOOPS_WAITING, key=account)}
     own = [key for member in members for key in hand.column(OF_THREAD, thread=_own(member)[1])]
     facts_of = {row["key"] for row in signed if row["kind"] == "memory"} - set(own)
     return forget.Scope(
@@ -107,7 +117,7 @@ def of_person(
         decided=frozenset(row["key"] for row in signed if row["kind"] == "decision") | marked,
         renamed={graph.person(ids.IdentityKey(key)): new for key, new in people.items()} | files,
         gone=frozenset(own),
-        loops=frozenset(key for lane in lanes for key in hand.column(LOOPS_OF, thread=lane)),
+        loops=frozenset(key for lane in lanes for key in hand.column(LOOPS_OF, thread=lane)) | waiting,
         identities=frozenset(people),
         members=frozenset(members),
         names=frozenset(name for name in names if name),
@@ -182,6 +192,10 @@ def _unsay(scope: forget.Scope, hand: Hand) -> None:
         hand.run(UNDO_ALL, lane=lane)
     for lane in {key.partition(":")[2].partition("#")[0] for key in scope.emptied}:
         hand.run(UNDO, lane=lane)
+    for key in sorted(scope.decided):
+        row = hand.row(NODE, key=key)
+        if row is not None:
+            hand.run(UNSHOW, lane=row["audience"])
     for word in scope.identities:
         hand.run(UNSAY_NAMED, word=word)
         hand.run(UNKEYED, word=word)

@@ -64,7 +64,10 @@ def everything(hand: Hand) -> Sequence[Proposal]:
 
 
 def purge(scope: forget.Scope, hand: Hand) -> None:
-    """Take out the proposals of threads and people that are to be forgotten."""
+    """Take out the proposals of threads and people that are to be forgotten, and who decided others."""
     for proposal in everything(hand):
-        if proposal.by in scope.members or proposal.thread in scope.lanes:
+        left = scope.proposal(proposal)
+        if left is None:
             hand.run(DROP, id=proposal.id)
+        elif left != proposal:
+            put(left, hand)

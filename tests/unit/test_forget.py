@@ -222,3 +222,58 @@ async def test_what_is_not_known(rig: Rig) -> None:
         for what in ("nobody", "", "ffff", "local:home/general/99"):
             with pytest.raises(errors.BadInput, match="called"):
                 await forgetter(rig, telling).plan(what)
+
+
+async def proposes(telling: Telling, number: int, title: str) -> None:
+    loop = (await telling.store.desk(lane(number))).loop
+    assert loop is not None
+    proposed = events.Proposed(
+        lane=lane(number), at=telling.clock.now(), loop=loop.id, turn=None, request=title, layer=layers.KNOWLEDGE, proposal=f"{number:032x}",
+        title=title, base="a" * 40, tip="b" * 40, digest="d", files=(("x.md", 1, 0),), protected=(), diff="+x", unproven=(),
+    )  # fmt: skip
+    await telling.tell(proposed)
+
+
+async def rejects(telling: Telling, number: int, name: str, words: str) -> None:
+    rejected = events.ProposalWeighed(
+        lane=lane(number), at=telling.clock.now(), proposal=f"{number:032x}", choice="reject", words=words, author=who(name), message="90",
+        via=lane(9),
+    )  # fmt: skip
+    await telling.tell(rejected)
+
+
+async def test_proposals_and_readers(rig: Rig) -> None:
+    source = events.Source(
+        key="message:local:home/far/1#1", kind="message", audience="local:home/far/1", title="t", text="x", author="Ravi",
+        said_at=rig.clock.now(), digest="d", readers=(IdentityKey("local:home/ada"), IdentityKey("local:home/maya")),
+    )  # fmt: skip
+    async with rig.telling() as telling:
+        await a_story_with_secrets(telling)
+        await telling.starts(lane(11), "maya", "mend the clock")
+        for number in (6, 11):
+            await proposes(telling, number, f"title of {number}")
+        await rejects(telling, 11, "ada", "adasword nine")
+        await telling.tell(
+            events.Referred(
+                lane=lane(11),
+                at=telling.clock.now(),
+                wants="add",
+                author=who("maya"),
+                message="91",
+                found=source,
+            )
+        )
+        loop = (await telling.store.desk(lane(11))).loop
+        assert loop is not None
+        assert loop.wanted
+        await telling.results(lane(11), "Looked.")
+        await forgetter(rig, telling).forget(await forgetter(rig, telling).plan("@ada"))
+    await asyncio.to_thread(compaction.compact, opening.path_of(rig.url()))
+    left = await everything(rig)
+    for words in ("adasword nine", 'local:home/ada"', '"by_name":"Ada"'):
+        assert words not in left, words
+    async with rig.telling() as telling:
+        await forgetter(rig, telling).forget(await forgetter(rig, telling).plan(lane(11)))
+    await asyncio.to_thread(compaction.compact, opening.path_of(rig.url()))
+    # Its commit is the team's; the proposal itself is gone.
+    assert '"title":"title of 11"' not in await everything(rig)
