@@ -7,6 +7,7 @@ from datetime import datetime
 from core import effects, events
 
 REMEDY = "Press Retry; if it fails again, an admin can look at the log and run `loopbridge doctor`."
+AGAIN = "Tell the loop to go on: at the end of its turn it asks again."
 
 
 def told(effect: effects.Doing, why: str, at: datetime) -> events.Event | None:
@@ -40,6 +41,10 @@ def told(effect: effects.Doing, why: str, at: datetime) -> events.Event | None:
                 leg=effect.leg,
                 what=what,
                 remedy=REMEDY,
+            )
+        case effects.LandWork():
+            return events.WorkLanded(
+                lane=effect.lane, at=at, loop=effect.loop, ask=effect.ask, what=why, remedy=AGAIN
             )
         case effects.Remember() | effects.Forget() | effects.Jot() | effects.Share() | effects.Distil():
             message = effect.press if isinstance(effect, effects.Share) else effect.message

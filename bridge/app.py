@@ -183,6 +183,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
         others={
             effects.Prepare: preparing,
             effects.TakeWork: works,
+            effects.LandWork: works.land,
             effects.CloseLoop: Closing(loops=home.loops, runner=runner, gateway=gateway, guard=guard),
             effects.Relay: relaying.relay,
             effects.Follow: relaying.follow,

@@ -35,10 +35,11 @@ class Overview:
             return reports.stranger()
         found = await self.store.loops(limit=LOOPS)
         mine = [loop for loop in found if _drives(member, loop, people)]
+        asked = {ask.loop for ask in await self.store.open_asks()}
         may_decide = [
             loop
             for loop in found
-            if loop.status == "waiting" and may(member, "decide", driver=focus.driver(loop, people))
+            if loop.id in asked and may(member, "decide", driver=focus.driver(loop, people))
         ]
         boards = Boards(store=self.store, clock=self.clock)
         asks = await boards.asks(may_decide)

@@ -1,4 +1,4 @@
-"""Bringing a turn's commits out of the box. Owns: Works. Imports: core, bridge. Effects: through the git port."""
+"""Bringing a turn's commits out of the box, and landing what a person allowed. Owns: Works. Imports: core, bridge. Effects: through the git port."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 
 import structlog
 
+from bridge import aftermath
 from bridge.boxes import Boxes
 from bridge.folders import LoopFolder
 from core import events
-from core.effects import TakeWork
+from core.effects import LandWork, TakeWork
 from core.errors import LoopbridgeError
 from core.loop import Loop
 from core.ports import Clock, Emit, Git, Judged, Store
@@ -20,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Works:
-    """Carries out TakeWork, and reads diffs for people."""
+    """Carries out TakeWork and LandWork, and reads diffs for people."""
 
     loops: Path
     store: Store
@@ -79,7 +80,26 @@ class Works:
             dirty=tree.dirty[:200],
             objections=judged.objections,
             where=where,
+            base=loop.base,
+            tip=judged.tip,
+            delicate=tuple(events.DelicatePath(path=one.path, why=one.why) for one in judged.delicate),
+            shown=judged.shown,
         )
+
+    async def land(self, effect: LandWork) -> None:
+        """Land exactly what was judged and allowed, the objections lifted by a person; say WorkLanded."""
+        where, what, remedy = "", "", ""
+        try:
+            where = await self.git.land(effect.repo, effect.branch, Judged(tip=effect.tip, commits=()))
+        except (LoopbridgeError, OSError) as exc:
+            log.warning("work.not_landed", branch=effect.branch, tip=effect.tip, why=str(exc))
+            what = f"{exc}.".replace("..", ".")
+            remedy = aftermath.AGAIN
+        await self.emit(
+            events.WorkLanded(
+                lane=effect.lane, at=self.clock.now(), loop=effect.loop, ask=effect.ask, where=where, what=what, remedy=remedy
+            )
+        )  # fmt: skip
 
     async def diff(self, loop: Loop) -> str:
         """Return what the loop changed since it began: untrusted text. Raises LoopbridgeError."""

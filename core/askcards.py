@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from core import asks, givencards, planning, policy, questions, wording
+from core import asks, givencards, landing, planning, policy, questions, wording
 from core.asks import Ask
 from core.decided import Mark, bearing
 from core.ids import IdentityKey
@@ -35,6 +35,11 @@ def gist(tool: str, arguments: str) -> str:
     if asks.KINDS.get(tool) == "question":
         return questions.gist(arguments)
     return planning.plan_of(arguments) if asks.KINDS.get(tool) == "plan" else shown(tool, arguments)
+
+
+def gist_of(ask: Ask) -> str:
+    """Return what an ask asked for, or what was allowed in its place, as text for the record."""
+    return landing.gist(ask) if ask.kind == "landing" else gist(ask.tool, ask.updated_input or ask.input)
 
 
 def approvable(tool: str, arguments: str) -> bool:
@@ -99,12 +104,14 @@ def settled(ask: Ask) -> Message:
     """Return the one line an ask's card ends as."""
     when = f"{ask.decided_at:%H:%M} UTC" if ask.decided_at else ""
     by = f"{wording.line(ask.decider, 40)}, {when}"
+    reason = f" · because {wording.line(ask.reason, 120)}" if ask.reason else ""
+    if ask.kind == "landing":
+        return Message(blocks=(Text(text=landing.settled(ask, by) + reason),))
     words = {"allowed": _allowed(ask, by), "denied": f"✗ denied by {by}", **UNDECIDED}.get(
         ask.state, ask.state
     )
     if ask.kind == "plan" and ask.state == "denied":
         words = f"✗ changes to the plan wanted by {by}"
-    reason = f" · because {wording.line(ask.reason, 120)}" if ask.reason else ""
     return Message(blocks=(Text(text=" · ".join(part for part in (words, _what(ask)) if part) + reason),))
 
 
@@ -125,6 +132,8 @@ def _allowed(ask: Ask, by: str) -> str:
 
 
 def _what(ask: Ask) -> str:
+    if ask.kind == "landing":
+        return landing.brief(ask)
     if ask.kind == "question":
         return questions.settled(ask)
     return "" if ask.kind == "plan" else wording.code(shown(ask.tool, ask.updated_input or ask.input), 100)

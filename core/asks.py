@@ -10,19 +10,23 @@ from typing import Literal
 from core.ids import AskId, CallId, LoopId, MemberId, ThreadKey, Token, TurnId, derived
 
 Choice = Literal["once", "loop", "edit", "deny", "answer"]
-Kind = Literal["approval", "question", "plan"]
+Kind = Literal["approval", "question", "plan", "landing"]
 AskState = Literal["open", "allowed", "denied", "expired", "withdrawn"]
 KINDS: Mapping[str, Kind] = {"AskUserQuestion": "question", "ExitPlanMode": "plan"}  # by tool
 CHOICES: Mapping[Kind, tuple[Choice, ...]] = {
     "approval": ("once", "loop", "edit", "deny"),
     "question": ("answer", "deny"),
     "plan": ("once", "deny"),
+    "landing": ("once", "deny"),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """Something that waits for a person. `input` is the exact JSON that would run, `digest` covers tool and input."""
+    """Something that waits for a person. `input` is the exact JSON that would run, `digest` covers tool and input.
+
+    One about work is for commits that may land only with somebody's consent: `input` is `core.landing`'s, `digest` the tip's sha.
+    """
 
     id: AskId
     handle: str  # what people type: "7f3"
@@ -48,6 +52,8 @@ class Ask:
     reason: str = ""
     updated_input: str = ""  # JSON, when the choice was to edit or to answer
     answers: tuple[str, ...] = ()  # to its questions, as far as they were given
+    about: Literal["call", "work"] = "call"
+    landed: Literal["", "landed", "stuck"] = ""  # what became of work that was allowed to land
 
     @property
     def open(self) -> bool:
@@ -56,7 +62,7 @@ class Ask:
     @property
     def kind(self) -> Kind:
         """Return what is asked for."""
-        return KINDS.get(self.tool, "approval")
+        return "landing" if self.about == "work" else KINDS.get(self.tool, "approval")
 
 
 def token(ask: Ask, choice: Choice) -> Token:

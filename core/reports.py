@@ -210,7 +210,7 @@ def why(start: Node, nodes: Mapping[str, Node], edges: Sequence[Edge]) -> Messag
                 f"made by loop #{loop.key.removeprefix('loop:')[:6]} “{wording.line(loop.props.get('title', loop.text), 60)}”, turn {turn.props.get('number', '?') if turn else '?'}"
             )
     calls = {edge.dst for edge in edges if edge.kind == "ran" and edge.src in made}
-    lines += _decisions(calls, nodes, edges)
+    lines += _decisions(calls | made, nodes, edges)
     lines += _said({edge.src for edge in of_loop} | made, nodes, edges)
     return Message(title="Why", blocks=(Text(text="\n".join(lines)),))
 

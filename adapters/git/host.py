@@ -48,7 +48,7 @@ class GitHost:
         self._quarantine = quarantine.Quarantine(
             git,
             root=self._packs,
-            rules=judge.Rules(protected=protected, file_bytes=max_file_bytes),
+            rules=judge.Rules(protected=protected, file_bytes=max_file_bytes, asks=True),
             pack_bytes=max_pack_bytes,
         )
         self._promotion = promote.Promotion(git, mirrors=self._mirrors, quarantine=self._quarantine)

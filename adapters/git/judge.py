@@ -1,4 +1,4 @@
-"""The judging rule. Owns: Rules, Change, Candidate, objections, watched. Imports: core, unicodedata. Effects: none.
+"""The judging rule. Owns: Rules, Change, Candidate, objections, watched, matters. Imports: core, unicodedata. Effects: none.
 
 What a commit changes is given as parsed `diff-tree` rows; what speaks against it comes back as sentences for people.
 """
@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from adapters.git import names
 
 PROTECTED = (".claude/**", ".mcp.json", ".gitattributes", ".gitmodules")
-_LINK = "120000"
+LINK = "120000"
 _SUBMODULE = "160000"
 GONE = "000000"
 _FILES = frozenset({"100644", "100755", GONE})
@@ -43,6 +43,7 @@ class Rules:
 
     protected: Sequence[str] = PROTECTED
     watched: Sequence[str] = ()  # paths that may come out, and are told
+    asks: bool = False  # whether there is anybody to allow what may come out with a person's consent
     file_bytes: int = 20 << 20
     commits: int = 500
     changes: int = 20_000
@@ -104,7 +105,7 @@ def against(change: Change, rules: Rules) -> str:
         return f"has the path {where} (such a name can't be promoted)"
     if change.mode == _SUBMODULE:
         return f"adds a submodule at {where} (submodules can't be promoted)"
-    if change.mode == _LINK:
+    if change.mode == LINK:
         return f"adds a symlink at {where} (links can't be promoted)"
     if change.mode not in _FILES:
         return f"gives {where} the mode {change.mode} (only plain files can be promoted)"
@@ -113,6 +114,48 @@ def against(change: Change, rules: Rules) -> str:
     if change.size > rules.file_bytes:
         return f"adds {where} with {_mega(change.size)} (the limit is {_mega(rules.file_bytes)})"
     return ""
+
+
+WHY = {
+    ".claude/**": "it steers the agents that work on this repository, and what they may do unasked",
+    ".mcp.json": "it names programs that agents start as their tools",
+    ".gitattributes": "it can hide changes from diffs and have programs run on files",
+    ".gitmodules": "it says where further code is fetched from",
+}
+
+
+def matters(change: Change, rules: Rules, target: bytes = b"") -> str:
+    """Return why a person has to allow a change that there is an objection to, or an empty string when nobody may.
+
+    `target` is where a link leads. What hides behind another spelling, a link out of the tree, a link or a submodule in the place of a
+    protected path, and what is too large to look at is for nobody to allow.
+    """
+    if _strange(change.path) or change.size > rules.file_bytes:
+        return ""
+    guarded = is_protected(change.path, rules.protected)
+    if change.mode == _SUBMODULE:
+        return "" if guarded else f"a submodule, code of another repository at {change.blob[:7]}"
+    if change.mode == LINK:
+        inside = not (guarded or leads_out(change.path, target) or secrets_in(target))
+        return f"a link to {shown(target)}: what is read or written there is the other file" if inside else ""
+    if change.mode not in _FILES:
+        return ""
+    plain = [part.casefold() for part in _parts(change.path)]
+    pattern = next((pattern for pattern in rules.protected if _matches(plain, pattern)), "")
+    return WHY.get(pattern, "a protected path") if pattern else ""
+
+
+def leads_out(path: bytes, target: bytes) -> bool:
+    """Say whether a link may lead out of its tree, into git's own folder, or to somewhere nobody can tell from reading it.
+
+    Only leading `..` are followed: behind a folder that is a link itself, `..` leads elsewhere than it reads.
+    """
+    steps = target.removeprefix(b"./").split(b"/")
+    up = next((place for place, step in enumerate(steps) if step != b".."), len(steps))
+    rest = b"/".join(steps[up:])
+    if up > path.count(b"/") or b":" in target:
+        return True
+    return _strange(rest) or is_protected(rest, ()) if rest else up == 0
 
 
 def is_protected(path: bytes, patterns: Sequence[str]) -> bool:

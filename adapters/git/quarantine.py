@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.git import judge, names, rows, safe, view, workspace
+from adapters.git import consent, judge, names, rows, safe, view, workspace
 from core import errors, ports
 
 _STRICT = (
@@ -69,13 +69,24 @@ class Quarantine:
         await self._check(seen, tip, base)
         records = await self._records(seen, tip, [base, trusted] if trusted else [base])
         anchor = await self._anchor(seen, tip, trusted) or base
-        candidates = await rows.Reader(seen, self._rules).read([record.commit for record in records], anchor)
+        commits = [record.commit for record in records]
+        candidates = await rows.Reader(seen, self._rules).read(commits, anchor)
+        objections = judge.objections(candidates, self._rules)
+        delicate: tuple[ports.Delicate, ...] = ()
+        shown = ""
+        try:
+            if objections and self._rules.asks:
+                delicate, shown = await consent.Consent(seen, self._rules).read(commits, candidates)
+        except errors.Refused as refusal:
+            objections = (*objections, str(refusal))
         await asyncio.to_thread(_keep, seen.objects, self.objects(repo, tip))
         return ports.Judged(
             tip=tip,
             commits=tuple(_commit(*pair) for pair in zip(records, candidates, strict=True)),
-            objections=judge.objections(candidates, self._rules),
+            objections=objections,
             protected=judge.watched(candidates, self._rules) if self._rules.watched else (),
+            delicate=delicate,
+            shown=shown,
         )
 
     async def _index(self, seen: view.View, export: Path) -> None:

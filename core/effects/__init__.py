@@ -25,6 +25,7 @@ from core.effects.loop import (
     CloseLoop,
     Distil,
     Interrupt,
+    LandWork,
     Prepare,
     ReadClaims,
     ReadThread,
@@ -62,6 +63,7 @@ Effect = (
     | Retrace
     | Interrupt
     | TakeWork
+    | LandWork
     | CloseLoop
 )
 CHAT = (Say, Show, Whisper, React, Look)
@@ -78,6 +80,7 @@ __all__ = [
     "Forget",
     "Interrupt",
     "Jot",
+    "LandWork",
     "Look",
     "MergeProposal",
     "Prepare",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from core.effects.base import Doing
 from core.events import Author, Page
-from core.ids import CallId, LoopId, MessageKey, TurnId
+from core.ids import AskId, CallId, LoopId, MessageKey, TurnId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +117,18 @@ class TakeWork(Doing):
     turn: TurnId
     leg: int
     kind: Literal["take_work"] = "take_work"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandWork(Doing):
+    """Land judged commits that a person allowed, exactly up to `tip`; answered by WorkLanded."""
+
+    loop: LoopId
+    ask: AskId
+    repo: str
+    branch: str
+    tip: str
+    kind: Literal["land_work"] = "land_work"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,13 +43,21 @@ from core.events.schedule import (
     Ticked,
     WentIdle,
 )
-from core.events.work import CommitTaken, Prepared, PrepareFailed, WorkStuck, WorkTaken
+from core.events.work import (
+    CommitTaken,
+    DelicatePath,
+    Prepared,
+    PrepareFailed,
+    WorkLanded,
+    WorkStuck,
+    WorkTaken,
+)
 
 Event = (
     Posted | Edited | Deleted | Pressed | Followed | ThreadRead | Admitted
     | Prepared | PrepareFailed
     | TurnQueued | TurnStarted | AgentSaid | ToolCalled | ToolEnded | TurnResult | TurnParked | TurnBroke | TurnInterrupted
-    | VerdictLost | WorkTaken | WorkStuck | Spent | EgressDenied | ModelFailed | AskDue | Pulsed
+    | VerdictLost | WorkTaken | WorkStuck | WorkLanded | Spent | EgressDenied | ModelFailed | AskDue | Pulsed
     | Referred | CapsuleMade | ContextFound
     | LayerMoved | Remembered | RememberHeld | Forgotten | LearnedAlone | Jotted | NotDone
     | Ticked | JobSaid | WentIdle | DistillDue | ClaimsRead | SourceChanged
@@ -67,6 +75,7 @@ __all__ = [
     "CommitTaken",
     "ContextFound",
     "Deleted",
+    "DelicatePath",
     "DistillDue",
     "Edited",
     "EgressDenied",
@@ -116,6 +125,7 @@ __all__ = [
     "TurnStarted",
     "VerdictLost",
     "WentIdle",
+    "WorkLanded",
     "WorkStuck",
     "WorkTaken",
     "aware",

@@ -1,4 +1,4 @@
-"""What becomes of a loop's folder and its commits. Owns: Prepared, WorkTaken and their like. Imports: core.events.base. Effects: none."""
+"""What becomes of a loop's folder and its commits. Owns: Prepared, WorkTaken and their like. Imports: core.ids, core.events.base. Effects: none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from core.events.base import OfLoop, OfTurn
+from core.ids import AskId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +64,20 @@ class CommitTaken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DelicatePath:
+    """A path that may land only with a person's consent, and why it matters."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkTaken(OfTurn):
-    """The turn's commits were judged; unless there are objections they landed at `where`. `dirty` paths hold no commit yet."""
+    """The turn's commits were judged; unless there are objections they landed at `where`. `dirty` paths hold no commit yet.
+
+    `delicate` is what a person may allow so that the commits from `base` to `tip` land in spite of the objections, `shown` the whole
+    diff of these paths: untrusted text.
+    """
 
     repo: str
     branch: str
@@ -72,6 +85,10 @@ class WorkTaken(OfTurn):
     dirty: tuple[str, ...] = ()
     objections: tuple[str, ...] = ()
     where: str = ""
+    base: str = ""
+    tip: str = ""
+    delicate: tuple[DelicatePath, ...] = ()
+    shown: str = ""
     kind: Literal["work_taken"] = "work_taken"
 
     @property
@@ -90,3 +107,18 @@ class WorkStuck(OfTurn):
     @property
     def dedup(self) -> str:
         return f"stuck:{self.turn}:{self.leg}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkLanded(OfLoop):
+    """What an ask allowed to land is at `where`; or it is not, because of `what`."""
+
+    ask: AskId
+    where: str = ""
+    what: str = ""
+    remedy: str = ""
+    kind: Literal["work_landed"] = "work_landed"
+
+    @property
+    def dedup(self) -> str:
+        return f"work_landed:{self.ask}"

@@ -10,7 +10,7 @@ from core.ports.agent import AgentRunner, Leg, ToolAnswer, ToolHand, ToolSpec, T
 from core.ports.base import Clock, Emit, Finding
 from core.ports.chat import ChatAdapter, History
 from core.ports.gateway import EgressRefused, Gateway, GatewayReport, Metered, ModelRefused
-from core.ports.git import Checkout, Commit, Git, Judged, WorkTree
+from core.ports.git import Checkout, Commit, Delicate, Git, Judged, WorkTree
 from core.ports.journal import Journal, Ledger
 from core.ports.layers import Changes, Layers
 from core.ports.promotion import Conflict, Drafted, Landed, Promotions
@@ -29,6 +29,7 @@ __all__ = [
     "Clock",
     "Commit",
     "Conflict",
+    "Delicate",
     "Drafted",
     "EgressRefused",
     "Emit",

@@ -24,13 +24,27 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delicate:
+    """A path that commits may change only with a person's consent, and why it matters."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What a pack held: its tip, the new commits (oldest first), and why it may not land (empty when it may)."""
+    """What a pack held: its tip, the new commits (oldest first), and why it may not land (empty when it may).
+
+    `delicate` is what a person has to allow so that it may land all the same, and `shown` all that the commits do to these paths
+    (untrusted text); both are empty when there is nothing to allow, or something that nobody may.
+    """
 
     tip: str
     commits: tuple[Commit, ...]
     objections: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()  # paths that may land but that somebody has to see first
+    delicate: tuple[Delicate, ...] = ()
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,7 @@ def _again(draft: Draft, call: Call, ask: Ask) -> None:
     elif ask.state == "allowed":
         draft.put_call(replace(call, state="allowed", ask=ask.id, input=ask.updated_input or call.input))
         draft.rule(call, ask)
-        draft.now(status="waiting" if draft.open_asks() else "running")
+        draft.now(status="waiting" if draft.open_calls() else "running")
     else:
         draft.put_call(replace(call, state="denied", ask=ask.id))
         draft.rule(call, deny=prompts.refusal(ask))

@@ -18,6 +18,7 @@ HOW: Mapping[asks.Kind, str] = {
     "approval": "waits for a yes or a no: `approve {handle}`, `deny {handle} because …` or `edit {handle} …`",
     "question": "is a question: `answer {handle} …` with your answer, or `deny {handle} because …`",
     "plan": "is a plan: `approve {handle}`, or `deny {handle}` and what should change",
+    "landing": "is about commits: `approve {handle}` lands them, `deny {handle} because …` leaves them",
 }
 BECAUSE = re.compile(r"^because:?\s+", re.IGNORECASE)
 

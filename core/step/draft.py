@@ -96,7 +96,7 @@ class Draft(Sheet):
         loop = self.has()
         if loop.condenses is not None and loop.condenses.quiet:
             return
-        message = cards.status(loop, self.open_asks(), at=self.at, secret=self.house.secret)
+        message = cards.status(loop, self.open_calls(), at=self.at, secret=self.house.secret)
         self.show(status_card(loop), message, priority=priority)
 
     def show_settled(self, ask: Ask) -> None:

@@ -12,7 +12,7 @@ from core.events import Author, Posted
 from core.ids import IdentityKey
 from core.loop import Loop
 from core.people import Member
-from core.step import messages, turns
+from core.step import consenting, messages, turns
 from core.step.draft import Draft
 
 
@@ -182,6 +182,7 @@ def _done(draft: Draft, event: Posted, member: Member, command: Command) -> None
 
 def put_away(draft: Draft, *, archive: bool = False, rests: bool = False) -> None:
     """End this thread's loop; what it made is kept. One that `rests` keeps its session too."""
+    consenting.over(draft)
     draft.now(status="archived" if archive else "done", failure="", notice="", resting=rests)
     draft.close_loop(archive=archive and not rests)
     draft.show_status(priority=Priority.STATUS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from core import cards, graph, memorycards, prompts, reports, wording
+from dataclasses import replace
+
+from core import cards, graph, landing, memorycards, prompts, reports, wording
 from core.effects import Priority
 from core.events import (
     PrepareFailed,
@@ -13,7 +15,7 @@ from core.events import (
     WorkStuck,
     WorkTaken,
 )  # fmt: skip
-from core.step import distilling, scheduling, turns
+from core.step import consenting, distilling, scheduling, turns
 from core.step.draft import Draft, failure_card
 
 
@@ -69,8 +71,16 @@ def taken(draft: Draft, event: WorkTaken) -> None:
             draft.edge(key, "touches", draft.node(graph.path(event.repo, name), "file", name))
     if event.commits and event.where:
         draft.now(base=event.commits[-1].sha)
+    standing = consenting.before(draft, event)
+    asks = landing.may_be_asked(event)
+    if asks and standing is not None:
+        # What was asked about before is no news: the answer says in a word how it stands.
+        finish(draft, replace(event, commits=()), more=landing.still(standing))
+        return
     finish(draft, event)
-    if event.objections:
+    if asks:
+        consenting.ask(draft, event)
+    elif event.objections:
         draft.say(cards.objections(event), what=f"objections:{loop.id}")
 
 
@@ -134,7 +144,7 @@ def interrupted(draft: Draft, event: TurnInterrupted) -> None:
     running = [call for call in draft.turn().calls if call.state == "allowed"]
     turns.close_calls(draft)
     loop = draft.has()
-    waiting = draft.open_asks()
+    waiting = draft.open_calls()
     new = len([entry for entry in loop.inputs if entry.turn])
     names = tuple({"Bash": "the command"}.get(call.tool, call.tool) for call in running[-1:])
     draft.say(

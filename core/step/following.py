@@ -95,5 +95,5 @@ def followed(draft: Draft, event: Followed) -> None:
             ),
             what="followed",
         )
-        message = cards.status(loop, draft.open_asks(), at=draft.at, secret=draft.house.secret)
+        message = cards.status(loop, draft.open_calls(), at=draft.at, secret=draft.house.secret)
         draft.show_in(event.follower, status_card(loop), message, priority=Priority.STATUS)

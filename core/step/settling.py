@@ -13,7 +13,7 @@ from core.errors import BadInput
 from core.events import AskDue, Author
 from core.ids import AskId
 from core.people import Member
-from core.step import turns
+from core.step import consenting, turns
 from core.step.draft import Draft, ask_card
 
 
@@ -46,6 +46,9 @@ def decide(
         loop = draft.has()
         draft.now(granted=(*loop.granted, policy.grant(ask.tool, ask.input)))
     _record(draft, done, author, message)
+    if done.about == "work":
+        consenting.decided(draft, done)
+        return
     _go_on(draft, done)
 
 
@@ -104,7 +107,7 @@ def _updated(draft: Draft, ask: Ask, edited: str) -> str:
 
 def _record(draft: Draft, ask: Ask, author: Author, message: str, *, of: Ask | None = None) -> None:
     """Note who decided what, and where. `of` is the ask that this answers a part of."""
-    words = f"{ask.state} by {author.name}: {askcards.gist(ask.tool, ask.updated_input or ask.input)[:2000]}"
+    words = f"{ask.state} by {author.name}: {askcards.gist_of(ask)[:2000]}"
     if ask.answers:
         words = f"answered by {author.name}: {questions.settled(replace(ask, answers=ask.answers[:-1]), ask.answers[-1])}"
     node = draft.node(
@@ -119,7 +122,7 @@ def _record(draft: Draft, ask: Ask, author: Author, message: str, *, of: Ask | N
     person = draft.node(graph.person(author.identity), "person", author.name)
     draft.edge(node, "by", person)
     draft.edge(node, "decided", graph.ask(of.id if of else ask.id))
-    if ask.state == "allowed":
+    if ask.state == "allowed" and ask.about == "call":
         draft.edge(node, "allowed", graph.call(ask.turn, ask.call))
 
 
@@ -133,7 +136,7 @@ def _go_on(draft: Draft, ask: Ask) -> None:
         turns.another_leg(draft, "", resume_at_call=True)
         return
     if turn.state == "adrift":
-        if not draft.open_asks():
+        if not draft.open_calls():
             turns.carry_on(draft)
         else:
             draft.show_status(priority=Priority.STATUS)
@@ -145,7 +148,7 @@ def _go_on(draft: Draft, ask: Ask) -> None:
             replace(call, state="allowed" if allowed else "denied", input=ask.updated_input or call.input)
         )
         draft.rule(call, ask, deny="" if allowed else prompts.refusal(ask))
-    draft.now(status="waiting" if draft.open_asks() else "running")
+    draft.now(status="waiting" if draft.open_calls() else "running")
     draft.show_status(priority=Priority.STATUS)
 
 
@@ -169,4 +172,5 @@ def expire(draft: Draft, ask: Ask, at: datetime) -> None:
     over = replace(ask, state="expired", decided_at=at)
     draft.put_ask(over)
     draft.show_settled(over)
-    _go_on(draft, over)
+    if over.about == "call":
+        _go_on(draft, over)

@@ -142,6 +142,10 @@ class Sheet:
         """Return the loop's open asks, oldest first."""
         return sorted((ask for ask in self.asks.values() if ask.open), key=lambda ask: ask.asked_at)
 
+    def open_calls(self) -> list[Ask]:
+        """Return the open asks that a turn waits for."""
+        return [ask for ask in self.open_asks() if ask.about == "call"]
+
     # ── facts ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def node(self, key: str, kind: graph.NodeKind, text: str = "", **props: str) -> str:

@@ -208,7 +208,7 @@ def take_inputs(draft: Draft) -> None:
 
 def withdraw(draft: Draft) -> None:
     """End the open asks of a turn that is over."""
-    for ask in draft.open_asks():
+    for ask in draft.open_calls():
         over = replace(ask, state="withdrawn")
         draft.put_ask(over)
         draft.show_settled(over)

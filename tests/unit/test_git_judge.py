@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +61,49 @@ def test_links_submodules_and_odd_modes_are_told_apart() -> None:
     assert judge.against(change(mode="160000"), RULES).startswith("adds a submodule at a.txt")
     assert "the mode 100664" in judge.against(change(mode="100664"), RULES)
     assert judge.against(change(b".mcp.json", mode=judge.GONE), RULES).startswith("removes .mcp.json")
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "target", "why"),
+    [(b".claude/settings.json", "100644", b"", "steers the agents"), (b"a/.CLAUDE/x", "100755", b"", "steers the agents"),
+     (b".mcp.json", judge.GONE, b"", "agents start as their tools"), (b"x/.gitattributes", "100644", b"", "hide changes from diffs"),
+     (b".gitmodules", "100644", b"", "further code is fetched"), (b"vendor/lib", "160000", b"", "at 1111111"),
+     (b"docs/now", "120000", b"v2/index.md", "a link to v2/index.md"), (b"a/b/c", "120000", b"../../README", "a link to ../../README"),
+     (b"a/b", "120000", b"..", "a link to .."), (b"a", "120000", b"./b", "a link to ./b")],
+)  # fmt: skip
+def test_what_a_person_may_allow_says_why_it_matters(path: bytes, mode: str, target: bytes, why: str) -> None:
+    one = change(path, mode)
+    assert judge.against(one, RULES)
+    assert why in judge.matters(one, RULES, target)
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "target"),
+    [(b".git/config", "100644", b""), (b".g\xe2\x80\x8cit/x", "100644", b""), (b"a\nb", "120000", b"c"), (b"claude~1/x", "100644", b""),
+     (".ｍcp.json".encode(), "100644", b""), (b".claude./x", "100644", b""), (b".mcp.json::$DATA", "100644", b""), (b"x", "100664", b""),
+     (b".claude", "120000", b"other"), (b".gitmodules", "120000", b"other"), (b".claude/sub", "160000", b""),
+     (b"l", "120000", b"/etc/passwd"), (b"l", "120000", b".."), (b"a/l", "120000", b"../../x"), (b"a/l", "120000", b"b/../../x"),
+     (b"l", "120000", b""), (b"l", "120000", b"."), (b"l", "120000", b".git/config"), (b"a/l", "120000", b"../.GIT/hooks"),
+     (b"l", "120000", b"git~1/config"), (b"l", "120000", b"C:x"), (b"l", "120000", b"a\\b"), (b"l", "120000", b"\xff"),
+     (b"l", "120000", b"a\nb"), (b"l", "120000", b"ghp_" + b"a" * 36), (b"a.txt", "100644", b"")],
+)  # fmt: skip
+def test_what_nobody_may_allow_has_no_reason_to(path: bytes, mode: str, target: bytes) -> None:
+    assert judge.matters(change(path, mode), RULES, target) == ""
+
+
+def test_what_is_too_large_to_look_at_is_for_nobody_to_allow() -> None:
+    assert judge.matters(change(b".mcp.json", size=30 << 20), RULES) == ""
+
+
+@given(st.lists(st.sampled_from(["a", "b", "..", ".", ""]), min_size=1, max_size=6), st.integers(0, 3))
+def test_a_link_that_may_be_allowed_stays_in_its_tree(steps: list[str], depth: int) -> None:
+    folder = ["d"] * depth
+    target = "/".join(steps)
+    if judge.leads_out("/".join([*folder, "link"]).encode(), target.encode()):
+        return
+    assert not target.startswith("/")
+    there = posixpath.normpath("/".join(["/tree", *folder, target]))
+    assert there == "/tree" or there.startswith("/tree/")
 
 
 def test_sizes_are_told_in_megabytes() -> None:

@@ -15,7 +15,7 @@ from core.message import Button, Buttons, Message
 SIGNS: Final[Mapping[str, str]] = {
     "Allow once": "✅", "Allow": "✅", "Keep it out": "❌", "Allow for this loop": "♾️", "Deny": "❌", "Edit": "✏️", "Change": "❌",
     "Stop": "🛑", "Context": "📎", "Details": "🔍", "Diff": "🧾", "Retry": "🔁", "Resume": "▶️", "Claim": "🙋",
-    "Promote": "🚀", "Merge": "✅", "Approve": "✅", "Reject": "❌", "Continue": "💬", "Refresh": "🔄", "Exclude": "➖",
+    "Promote": "🚀", "Merge": "✅", "Approve": "✅", "Land": "✅", "Reject": "❌", "Leave it": "❌", "Continue": "💬", "Refresh": "🔄", "Exclude": "➖",
 }  # fmt: skip
 _WRITTEN: Final = frozenset({"Answer", "Other"})  # what has to be written has no sign
 _SPARE: Final = (*(f"{digit}\ufe0f\u20e3" for digit in "123456789"), "🔟")
