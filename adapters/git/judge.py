@@ -45,6 +45,7 @@ class Rules:
     watched: Sequence[str] = ()  # paths that may come out, and are told
     asks: bool = False  # whether there is anybody to allow what may come out with a person's consent
     file_bytes: int = 20 << 20
+    all_bytes: int = 0  # of what all commits add, each file under each of its names; 0: however much
     commits: int = 500
     changes: int = 20_000
 
@@ -89,6 +90,8 @@ def watched(candidates: Sequence[Candidate], rules: Rules) -> tuple[str, ...]:
 
 
 def _found(candidates: Sequence[Candidate], rules: Rules) -> Iterator[str]:
+    if too_much := _in_all(candidates, rules):
+        yield too_much
     for candidate in candidates:
         who = f"commit {candidate.sha[:6]}"
         for change in candidate.changes:
@@ -96,6 +99,14 @@ def _found(candidates: Sequence[Candidate], rules: Rules) -> Iterator[str]:
                 yield f"{who} {why}"
         for path, kind in candidate.secrets:
             yield f"{who} adds {kind} in {shown(path)} (take it out of the history, and revoke it if it is real)"
+
+
+def _in_all(candidates: Sequence[Candidate], rules: Rules) -> str:
+    """Say that it is too much in all: a small pack can hold one file under a great many names."""
+    added = sum(change.size for candidate in candidates for change in candidate.changes)
+    if not rules.all_bytes or added <= rules.all_bytes:
+        return ""
+    return f"the work adds {_mega(added)} in all (the limit is {_mega(rules.all_bytes)})"
 
 
 def against(change: Change, rules: Rules) -> str:

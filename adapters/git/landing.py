@@ -35,6 +35,7 @@ class Landing:
         moved: Callable[[str], Awaitable[None]],
         pack_bytes: int = 64 << 20,
         file_bytes: int = 5 << 20,
+        all_bytes: int = 64 << 20,
     ) -> None:
         self._git = git
         self._of = of
@@ -45,8 +46,8 @@ class Landing:
         self._saving = saving.Saving(sandbox, agent=agent)
         # In a gated layer a person sees what is protected, first of all; elsewhere nobody would.
         open_, gated = (
-            judge.Rules(file_bytes=file_bytes),
-            judge.Rules(protected=(), watched=judge.PROTECTED, file_bytes=file_bytes),
+            judge.Rules(file_bytes=file_bytes, all_bytes=all_bytes),
+            judge.Rules(protected=(), watched=judge.PROTECTED, file_bytes=file_bytes, all_bytes=all_bytes),
         )
         made = [
             quarantine.Quarantine(git, root=packs, rules=rules, pack_bytes=pack_bytes)

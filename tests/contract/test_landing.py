@@ -177,6 +177,16 @@ async def test_what_would_land_otherwise_than_reviewed_is_told(rig: Rig) -> None
     assert isinstance(await team.port.merge(KNOWLEDGE, again, request="p1", **merge), ports.Landed)
 
 
+async def test_one_file_under_many_names_is_as_large_as_all_of_them(rig: Rig) -> None:
+    team = await team_of(rig)
+    clone = await team.loop(NOTES)
+    await clone.agent("yes line | head -c 1000000 > 0.md; for n in $(seq 70); do cp 0.md $n.md; done")
+    judged = await clone.take()
+    assert judged.objections == ("the work adds 67.7 MB in all (the limit is 64.0 MB)",)
+    with pytest.raises(errors.Refused, match=r"67\.7 MB in all"):
+        await team.port.land(NOTES, judged, request="x", subject="s", author="Maya")
+
+
 async def test_what_cannot_be_shown_whole_is_not_proposed(rig: Rig) -> None:
     team = await team_of(rig)
     clone = await team.loop(KNOWLEDGE)
