@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -13,11 +14,15 @@ from core.errors import LoopbridgeError
 
 
 async def serve(path: Path, port: int, key: str | None) -> None:
-    """Answer by the script until cancelled; the address is the first line printed."""
+    """Answer by the script until interrupted or terminated; the address is the first line printed."""
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Said aloud, because a shell that starts a program in its background has it ignore the first of them.
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with Rehearsal(script.load(path), port=port, key=key) as model:
         sys.stdout.write(f"{model.base_url}\n")
         sys.stdout.flush()
-        await asyncio.Event().wait()
+        await ended.wait()
 
 
 def main() -> int:
@@ -34,8 +39,6 @@ def main() -> int:
     except LoopbridgeError as exc:
         sys.stderr.write(f"{exc} {exc.remedy}\n")
         return 1
-    except KeyboardInterrupt:
-        return 0
     return 0
 
 

@@ -220,7 +220,8 @@ async def test_a_port_that_is_taken_is_said() -> None:
                 pass
 
 
-async def test_it_runs_by_hand(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_it_runs_by_hand(tmp_path: Path, number: signal.Signals) -> None:
     written = tmp_path / "script.toml"
     written.write_text("[[rule]]\nsay = 'by hand'\n")
     command = [sys.executable, "-m", "adapters.rehearsal", str(written), "--key", "k"]
@@ -232,7 +233,7 @@ async def test_it_runs_by_hand(tmp_path: Path) -> None:
         http.post("/v1/messages", json=body("x")) as answer,
     ):
         assert (await answer.json())["content"][0]["text"] == "by hand"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     assert await process.wait() == 0
 
 
