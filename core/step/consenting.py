@@ -1,4 +1,4 @@
-"""Commits that land by a person's consent. Owns: before, ask, decided, landed, over. Imports: core. Effects: none: they are named.
+"""Commits that land by a person's consent. Owns: before, waiting, ask, decided, landed, over. Imports: core. Effects: none: they are named.
 
 Consent is for one tip: what is committed on top of it later asks anew, for all that has not landed.
 """
@@ -34,6 +34,14 @@ def before(draft: Draft, event: WorkTaken) -> Ask | None:
         if ask.digest == event.tip and ask.state in ("open", "allowed", "denied") and ask.landed != "stuck"
     ]  # fmt: skip
     return max(standing, key=lambda ask: ask.asked_at, default=None)
+
+
+def waiting(draft: Draft) -> Ask | None:
+    """Return the newest ask about commits that have not landed, unless nobody's word stands on them."""
+    mine = [ask for ask in draft.asks.values() if ask.about == "work" and ask.loop == draft.has().id]
+    newest = max(mine, key=lambda ask: ask.asked_at, default=None)
+    stands = newest is not None and newest.state in ("open", "allowed", "denied") and not newest.landed
+    return newest if stands else None
 
 
 def ask(draft: Draft, event: WorkTaken) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core import graph, layers, prompts, proposalcards, reports, wording
+from core import graph, landing, layers, prompts, proposalcards, reports, wording
 from core.commands import Command
 from core.effects import Promote
 from core.errors import BadInput
@@ -10,7 +10,7 @@ from core.events import NotPromoted, Posted, Promoted, PromoteWanted
 from core.ids import LoopId, MemberId, TurnId, derived
 from core.loop import Input
 from core.people import Member
-from core.step import driving, turns
+from core.step import consenting, driving, turns
 from core.step.draft import Draft
 
 NAMES = (*layers.TEAM, "personal")
@@ -51,9 +51,10 @@ def _about_repo(draft: Draft) -> None:
     where = (
         f"Its commits up to {wording.code(loop.base[:7])} are at the origin of {wording.code(loop.repo, 40)}, on branch {wording.code(loop.branch, 80)}; each turn brings new ones there."
         if loop.base != loop.first_base
-        else f"It has made no commit yet. What it commits lands on branch {wording.code(loop.branch, 80)} at the end of each turn."
+        else f"None of its commits has landed yet. They land on branch {wording.code(loop.branch, 80)} at the end of each turn."
     )
-    draft.say(reports.note(where), what="promote-repo")
+    waits = consenting.waiting(draft)
+    draft.say(reports.note(f"{where} {landing.still(waits)}" if waits else where), what="promote-repo")
 
 
 def own(draft: Draft) -> MemberId | None:

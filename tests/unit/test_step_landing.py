@@ -227,3 +227,14 @@ def test_no_call_of_the_agent_passes_for_an_ask_about_work() -> None:
     assert (ask.kind, ask.about, ask.call) == ("approval", "call", CallId("t1"))
     story.presses("maya", story.token("once"))
     assert story.of(effects.LandWork) == []
+
+
+def test_promote_repo_tells_what_waits_and_what_was_left() -> None:
+    story = asking()
+    handle = story.ask().handle
+    story.says("maya", "/loop promote repo")
+    assert "None of its commits has landed yet" in story.told()
+    assert f"wait for a word: ask {handle}" in story.told()
+    story.says("maya", f"deny {handle}")
+    story.says("maya", "/loop promote repo")
+    assert "Maya left them" in story.told()
