@@ -69,6 +69,39 @@ async def test_proposals_come_back_and_a_merge_that_ran_can_be_asked_for_again(r
         assert back == replace(waiting, state="open")
 
 
+async def test_consent_to_a_landing_comes_back_and_one_that_waits_is_withdrawn(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await telling.admits()
+        await telling.starts(lane(1))
+        for sha, word in (("c" * 40, "approve"), ("d" * 40, "")):
+            turn = await telling.of_turn(lane(1))
+            commit = events.CommitTaken(sha=sha, parents=(), subject="Steer", at=telling.clock.now())
+            taken = events.WorkTaken(
+                **turn, repo="app", branch="loop/x", commits=(commit,), objections=("no",), base="a" * 40, tip=sha, shown="+x",
+                delicate=(events.DelicatePath(path=".mcp.json", why="tools"),),
+            )  # fmt: skip
+            await telling.tell(events.TurnResult(**turn, text="Done.", session="s1"), taken)
+            (ask,) = [ask for ask in (await telling.store.desk(lane(1))).asks if ask.open]
+            if word:
+                await telling.decides(lane(1), "maya", word)
+                await telling.tell(
+                    events.WorkLanded(lane=lane(1), at=telling.clock.now(), loop=ask.loop, ask=ask.id, where="origin")
+                )  # fmt: skip
+                await telling.says(lane(1), "maya", "go on")
+        landed = await telling.store.onto(graph.commit("app", "c" * 40), "allowed", limit=2)
+        assert [node.kind for node in landed] == ["decision"]
+        await telling.journalling.close()
+    rebuilt = await rebuilding.rebuild(
+        rig.url("new.db"), rig.journal(), clock=rig.clock, loops=rig.home.loops
+    )
+    assert rebuilt.verified
+    async with SqlStore(rig.url("new.db"), clock=rig.clock) as new:
+        asks = (await new.desk(lane(1))).asks
+        assert [(ask.about, ask.state, ask.landed) for ask in asks] == [
+            ("work", "allowed", "landed"), ("work", "withdrawn", ""),
+        ]  # fmt: skip
+
+
 async def test_what_is_one_members_alone_is_in_no_line_and_the_graph_is_the_same_all_the_same(
     rig: Rig,
 ) -> None:
