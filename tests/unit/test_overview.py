@@ -103,6 +103,13 @@ async def test_a_page_has_my_asks_my_loops_and_the_board(tmp_path: Path) -> None
         assert ("Fix login" in people, "Speed up · ask 8aa · waits for Ravi" in people) == (True, True)
 
 
+async def test_an_ask_that_outlives_its_turn_waits_on_the_page_too(tmp_path: Path) -> None:
+    mine = replace(loop(1, "maya", "Fix login"), status="idle")
+    async with overview(tmp_path, mine, asks=(ask(mine, "7f3"),)) as seen:
+        assert "ask 7f3" in parts(await seen.page(who("maya")))[0]
+        assert "ask 7f3" not in parts(await seen.page(who("ravi")))[0]
+
+
 async def test_an_admin_may_decide_every_ask(tmp_path: Path) -> None:
     theirs = replace(loop(2, "ravi", "Speed up"), status="waiting")
     async with overview(tmp_path, theirs, asks=(ask(theirs, "8aa"),)) as seen:

@@ -70,6 +70,9 @@ def test_the_answer_is_posted_and_the_ask_follows_with_everything_in_it() -> Non
     ):
         assert part in card
     assert "did not leave" not in story.told()
+    assert card.index(f"ask {story.ask().handle} ·") < card.index(WHY.path), (
+        "the agent's words could pass for its handle"
+    )
     assert story.of(effects.LandWork) == []
     assert story.of(effects.Say)[1].message.notify == ("local:home/maya",)
     assert story.ask().digest == A
