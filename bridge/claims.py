@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ class Claims:
         """Say what pages claim now, and what they claim no more."""
         for page in effect.pages:
             if page.path.endswith((".md", ".markdown")):
-                await self._page(effect, page.path, distill.claims(page.text))
+                await self._page(effect, page.path, await asyncio.to_thread(distill.claims, page.text))
         for path in effect.gone:
             await self._page(effect, path, ())
 

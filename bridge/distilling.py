@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -176,8 +177,10 @@ class Distilling:
         reopened = [
             node for node in await self.store.nodes(loop.condenses.claims) if not node.props.get("deleted")
         ]
-        found = distill.unproven(pages, {distill.address(node) for node in sources})
-        return distill.said_unproven((*found, *distill.unmended(pages, reopened)))
+        given = {distill.address(node) for node in sources}
+        found = await asyncio.to_thread(distill.unproven, pages, given)
+        unmended = await asyncio.to_thread(distill.unmended, pages, reopened)
+        return distill.said_unproven((*found, *unmended))
 
 
 def _left_out(left: int, private: int) -> tuple[str, ...]:

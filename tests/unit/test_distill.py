@@ -182,3 +182,19 @@ def test_what_is_no_span_is_said() -> None:
 )
 def test_nothing_is_an_answer(answer: str, none: bool) -> None:
     assert distill.nothing(answer) is none
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 50_000, "[a](" * 20_000, "[a](b " * 20_000, "[^" * 25_000, "a:" * 25_000, "a:b/" * 12_000, "http://," * 20_000, "[a](<" * 20_000],
+    ids=["brackets", "links", "titles", "notes", "colons", "keys", "addresses", "angles"],
+)  # fmt: skip
+def test_a_page_made_to_be_slow_is_read_like_any_other(text: str) -> None:
+    """Each of these was, or could have been, minutes of one pattern's backtracking: the test ends by its own time limit then."""
+    assert len(distill.claims(text)) <= 1
+
+
+def test_a_page_too_long_to_be_checked_is_said_to_be() -> None:
+    found = distill.unproven({"long.md": "- a claim\n" * 30_000}, ())
+    assert found[0].path == "long.md"
+    assert "nobody can check it" in found[0].why
