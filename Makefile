@@ -30,14 +30,14 @@ check: bootstrap ## formatting, lint, types, arrows of import
 	$(BIN)/lint-imports
 
 test: bootstrap-tests ## the tests; ARGS="-k policy" picks some
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not bench" $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not bench and not slow" $(ARGS)
 
 bench: bootstrap-tests ## medians, and ratios to a bare floor measured in the same run
 	$(BIN)/python -m tests.bench $(ARGS)
 
-soak: bootstrap-tests ## the crash and scenario tests again and again for MINUTES=30
+soak: bootstrap-tests ## the crash and scenario tests, the slow ones too, again and again for MINUTES=30
 	@end=$$((SECONDS + 60 * $(MINUTES))); round=0; while [ $$SECONDS -lt $$end ]; do round=$$((round + 1)); echo "soak: round $$round"; \
-		CRASH_SEED=$$round CRASH_KILLS=10 $(BIN)/pytest -q -n 2 --dist worksteal -m "not bench" tests/crash tests/scenarios $(ARGS) || exit 1; done
+		CRASH_SEED=$$round CRASH_KILLS=10 $(BIN)/pytest -q -n 2 --dist worksteal -m "not bench" tests/crash tests/scenarios tests/contract/test_chat_matrix.py $(ARGS) || exit 1; done
 
 strict: bootstrap-tests ## the Matrix tests with people on matrix-js-sdk, the strictest client there is (needs npm)
 	@scripts/bootstrap-matrix-strict && MATRIX_STRICT=1 $(BIN)/pytest -q -n 0 tests/contract/test_chat_matrix_strict.py $(ARGS)

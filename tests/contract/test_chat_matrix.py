@@ -14,6 +14,7 @@ CHECKS = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @CHECKS
 async def test_in_clear(clear: MatrixRig, check: chat_contract.Check) -> None:
     await check(clear)

@@ -15,15 +15,23 @@ from tests.crash.kills import trial
 
 SEED, KILLS = int(os.environ.get("CRASH_SEED", "1")), int(os.environ.get("CRASH_KILLS", "1"))
 STORIES = [
+    ("prepared", "waiting", "taking"),
+    ("decided", "edited", "answered"),
+]
+MORE = [
     ("stored", "starting", "asked"),
     ("cloning", "called", "result"),
-    ("prepared", "waiting", "taking"),
     ("pressed", "running", "landed"),
-    ("decided", "edited", "answered"),
 ]
 
 
-@pytest.mark.parametrize("points", STORIES, ids=["-".join(points) for points in STORIES])
+@pytest.mark.parametrize(
+    "points",
+    [
+        *(pytest.param(points, id="-".join(points)) for points in STORIES),
+        *(pytest.param(points, id="-".join(points), marks=pytest.mark.slow) for points in MORE),
+    ],
+)
 async def test_a_killed_bridge_comes_to_the_same_end(points: tuple[str, ...]) -> None:
     async with trial() as story:
         await story.begin()

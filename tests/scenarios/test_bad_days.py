@@ -76,6 +76,7 @@ async def test_a_model_that_fails_is_named_and_retry_goes_on_once_it_is_back() -
             await talk.sees(lambda text: text.startswith("✓ ") and "\nfinished" in text)
 
 
+@pytest.mark.slow
 async def test_a_model_that_cannot_be_reached_is_waited_for_then_named() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -156,6 +157,7 @@ async def test_bad_input_gets_a_clear_answer_and_starts_nothing() -> None:
         assert talk.count("· driver") == 0
 
 
+@pytest.mark.slow
 async def test_a_thread_of_thousands_of_messages_is_bounded_and_says_so() -> None:
     async with house() as home, home.bridge(), home.person() as maya:
         talk = await maya.opens("the first word")
@@ -208,6 +210,7 @@ async def run(home: House) -> tuple[int, str]:
     return code, said
 
 
+@pytest.mark.slow
 async def test_nothing_that_was_acked_is_lost_on_a_full_disk(home: Path) -> None:
     script = 'mount -t tmpfs -o size=80m,mode=700 tmpfs "$1" && exec "$2" -m tests.scenarios.full_disk "$1"'
     own = ["--map-current-user", "--keep-caps"] if os.geteuid() else []
