@@ -6,7 +6,7 @@ BIN := .venv/bin
 ARGS ?=
 MINUTES ?= 30
 # Many tests wait (for a model that is down, for a process that starts), so there are more of them at work than cores.
-WORKERS ?= 3
+WORKERS ?= 4
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'

@@ -184,7 +184,9 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
             effects.Prepare: preparing,
             effects.TakeWork: works,
             effects.LandWork: works.land,
-            effects.CloseLoop: Closing(loops=home.loops, runner=runner, gateway=gateway, guard=guard),
+            effects.CloseLoop: Closing(
+                loops=home.loops, runner=runner, gateway=gateway, guard=guard, store=store
+            ),
             effects.Relay: relaying.relay,
             effects.Follow: relaying.follow,
             effects.ReadThread: Reading(chats=chats.connected, clock=clock, emit=wires.emit),

@@ -9,7 +9,7 @@ from pathlib import Path
 from bridge.folders import LoopFolder
 from bridge.memory import MemoryGuard
 from core.effects import CloseLoop
-from core.ports import AgentRunner, Gateway
+from core.ports import AgentRunner, Gateway, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +20,20 @@ class Closing:
     runner: AgentRunner
     gateway: Gateway
     guard: MemoryGuard
+    store: Store
 
     async def __call__(self, effect: CloseLoop) -> None:
-        """End what lives of the loop."""
+        """End what lives of the loop, unless somebody has woken it since."""
+        if await self._lives(effect):
+            return
         await self.runner.close(effect.loop)
+        if await self._lives(effect):
+            return
         await self.gateway.close(effect.loop)
         self.guard.forget(LoopFolder.of(self.loops, effect.loop).launcher)
         if effect.archive:
             await asyncio.to_thread(LoopFolder.of(self.loops, effect.loop).remove_home)
+
+    async def _lives(self, effect: CloseLoop) -> bool:
+        loop = await self.store.loop(effect.loop)
+        return loop is not None and loop.live

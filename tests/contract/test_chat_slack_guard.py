@@ -60,7 +60,8 @@ async def test_one_bad_workspace_does_not_stop_the_others(rig: SlackRig) -> None
     tokens = [*rig.arguments()["bot_tokens"], "xoxb-1-2-nonsense"]
     async with built(rig, bot_tokens=tokens) as chat:  # type: ignore[attr-defined]
         findings = await chat.probe()
-    assert [finding.ok for finding in findings] == [False, True, True, True]
+    assert [finding.ok for finding in findings] == [False] + [True] * (len(findings) - 1)
+    assert len(findings) > 3
 
 
 async def test_the_probe_names_what_is_missing(rig: SlackRig) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from adapters.chat.local import render
 from adapters.chat.local.records import Record
 from tests.scenarios.daemon import Daemon
-from tests.scenarios.house import DEMO, House, Person, Talk, house
+from tests.scenarios.house import DEMO, House, Person, Talk, house, until
 
 TASK = "/loop --repo demo fix the failing test"
 OUTCOME = "Fixed: a session now expires at its lifetime"
@@ -119,7 +119,7 @@ class Trial:
         self._branch_once()
         assert not self.daemon.complaints()
         assert await self.daemon.stop() == 0
-        assert self.home.boxed() == []
+        await until(lambda: self.home.boxed() == [])  # what was killed takes a moment to be gone
 
     def _everything_once(self) -> None:
         """Each logical post is one message: what the bridge noted as posted is exactly what stands in the thread."""

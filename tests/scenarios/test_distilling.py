@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from core import events, graph, ids
-from tests.scenarios.house import House, house, until
+from tests.scenarios.house import PATIENCE, House, house, until
 
 SCRIPT = r"""
 [[rule]] # a distill loop: one claim that has a source, one that has none
@@ -85,7 +85,7 @@ async def test_a_discussion_becomes_claims_that_are_reopened_when_a_source_chang
             return [node for node in await bridge.store.distilled([source]) if not node.props.get("deleted")]
 
         async def seen(holds: Callable[[list[graph.Node]], bool]) -> list[graph.Node]:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while not holds(found := await claims()):  # noqa: ASYNC110 - a row tells no one
                     await asyncio.sleep(0.02)
             return found
@@ -126,7 +126,7 @@ async def test_the_clock_distils_in_silence_until_there_is_something() -> None:
             )
 
         await tick(1)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while (loop := (await bridge.store.desk(lane)).loop) is None or loop.live:  # noqa: ASYNC110 - a row tells no one
                 await asyncio.sleep(0.05)
         assert loop.turn is not None
