@@ -81,6 +81,7 @@ async def test_questions_are_answered_by_a_button_and_by_a_reply(config: str) ->
         assert talk.count("question 1 of 2") == 0, "it was asked twice"
 
 
+@pytest.mark.slow
 async def test_an_answer_given_after_a_crash_reaches_the_agent_once() -> None:
     async with house(ASKS) as home, home.daemon() as daemon, home.person() as maya:
         talk = await maya.opens("/loop paint it")
