@@ -15,6 +15,11 @@ from core.testing import store_rig
 from core.testing.fakes import FakeClock
 
 
+def tell(line: str) -> None:
+    """Tell the parent a line in one write: with two (what `print` does unbuffered), a kill between them leaves half a line."""
+    os.write(1, f"{line}\n".encode())
+
+
 async def storm(store: Store, start: int) -> None:
     """Store and settle events from many lanes until killed; each number printed is durable."""
 
@@ -22,11 +27,11 @@ async def storm(store: Store, start: int) -> None:
         at = start + number
         while True:
             (arrival,) = await store.arrive([store_rig.posted(at)])
-            print(f"event {at}", flush=True)  # noqa: T201 - what the parent reads
+            tell(f"event {at}")
             assert arrival is not None
             outcome = Outcome(facts=store_rig.heard(at), effects=(store_rig.say(f"say{at}"),))
             await store.settle(arrival, outcome)
-            print(f"settled {at}", flush=True)  # noqa: T201 - what the parent reads
+            tell(f"settled {at}")
             at += 8
 
     await asyncio.gather(*(lane(number) for number in range(8)))
@@ -60,7 +65,7 @@ async def fill(store: Store, folder: Path) -> None:
     await store.arrive([store_rig.posted(stored, "x" * 20_000)])
     assert reserve.exists()
     assert len(await store.waiting()) == stored + 1
-    print(f"stored {stored + 1}", flush=True)  # noqa: T201 - what the parent reads
+    tell(f"stored {stored + 1}")
 
 
 def nursery(path: Path) -> None:
@@ -68,10 +73,10 @@ def nursery(path: Path) -> None:
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
-            print(f"pid {os.getpid()}", flush=True)  # noqa: T201 - what the parent reads
+            tell(f"pid {os.getpid()}")
             asyncio.run(main("storm", path, int(line)))
         _, status = os.waitpid(pid, 0)
-        print(f"gone {status}", flush=True)  # noqa: T201 - what the parent reads
+        tell(f"gone {status}")
 
 
 async def main(mode: str, path: Path, start: int) -> None:
@@ -82,7 +87,7 @@ async def main(mode: str, path: Path, start: int) -> None:
         elif mode == "fill":
             await fill(store, path.parent)
         else:
-            print("open", flush=True)  # noqa: T201 - what the parent reads
+            tell("open")
             await asyncio.Event().wait()
 
 

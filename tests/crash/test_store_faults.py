@@ -60,6 +60,7 @@ async def test_a_killed_bridge_loses_nothing_it_acknowledged(home: Path) -> None
         await asyncio.sleep(chance.uniform(0, 0.2))
         os.kill(pid, signal.SIGKILL)
         while not (line := nursery.stdout.readline()).startswith("gone"):
+            assert line.endswith("\n"), "the nursery is gone itself"
             said.add(line.strip())
         assert line == "gone 9\n"
     assert nursery.communicate() == ("", "")
