@@ -7,6 +7,8 @@ ARGS ?=
 MINUTES ?= 30
 # Many tests wait (for a model that is down, for a process that starts), so there are more of them at work than cores.
 WORKERS ?= 4
+# The tests start the bridge over a hundred times; where bytecode may not be kept, each start would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'

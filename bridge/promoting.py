@@ -16,7 +16,7 @@ import structlog
 
 from bridge.boxes import Boxes
 from bridge.folders import LoopFolder
-from core import events, ids, layers, prompts, proposalcards, proposals, wording
+from core import events, focus, ids, layers, planning, prompts, proposalcards, proposals, wording
 from core.effects import MergeProposal, Promote, Weigh
 from core.errors import BadInput, LoopbridgeError, Refused
 from core.loop import Loop
@@ -264,13 +264,14 @@ class PromoteTool:
         )  # fmt: skip
 
     async def __call__(self, use: ToolUse) -> ToolAnswer:
-        """Promote a layer of the calling session's loop. Raises BadInput for a layer it does not have."""
+        """Promote a layer of the calling session's loop. Raises BadInput for a layer it does not have, Refused while it plans."""
         name, summary = str(use.input.get("layer", "")), str(use.input.get("summary", ""))
         loop = await self.store.loop(use.loop)
         if loop is None:
             raise BadInput("This loop is over.")
+        planning.gate(loop)
         people = await self.store.people()
-        driver = people.identities.get(loop.driver_identity, loop.driver)
+        driver = focus.driver(loop, people)
         mine = loop.personal if loop.personal == driver else None
         layer = next((known for known in layers.of(mine) if layers.folder(known) == name), None)
         if layer is None:

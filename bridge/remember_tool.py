@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bridge.remembering import Remembering, Wish
 from bridge.sources import Said, Sources
-from core import focus, graph, layers, memory, wording
+from core import focus, graph, layers, memory, planning, wording
 from core.errors import BadInput, Refused
 from core.events import Author, LearnedAlone
 from core.graph import Node
@@ -52,7 +52,7 @@ class RememberTool:
     _counts: OrderedDict[TurnId, int] = field(default_factory=OrderedDict)
 
     async def __call__(self, use: ToolUse) -> ToolAnswer:
-        """Keep the fact. Raises BadInput for one that cannot be kept, Refused past ten in a turn, Unavailable."""
+        """Keep the fact. Raises BadInput for one that cannot be kept, Refused past ten in a turn and while the loop plans, Unavailable."""
         fact, source, personal = _arguments(use)
         self.remembering.fit(fact)
         loop = await self.store.loop(use.loop)
@@ -60,6 +60,7 @@ class RememberTool:
         driver = people.members.get(focus.driver(loop, people)) if loop else None
         if loop is None or driver is None:
             raise Refused("Nobody drives this loop, so nothing can be remembered for anybody.")
+        planning.gate(loop)
         if loop.condenses is not None:
             # It reads what many wrote: nothing of that is kept, or steers anybody's loops, before a person merged it.
             raise Refused(

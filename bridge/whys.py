@@ -16,6 +16,7 @@ from core.message import Message
 from core.ports import Store
 
 CLAIMS, TOUCHING = 200, 200
+SHORTEST_SHA = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +34,9 @@ class Whys:
         if "/" in asked:
             return await self._page(asked, effect, sight)
         marks = await self._marks(loop, sight)
-        known = next((mark for mark in marks if mark.handle == asked.lower().lstrip("#")), None)
-        return await self._decision(known, marks, sight) if known else await self._commit(asked, sight)
+        named = asked.lower().lstrip("#")
+        known = next((mark for mark in marks if mark.handle == named), None)
+        return await self._decision(known, marks, sight) if known else await self._commit(named, sight)
 
     async def decisions(self, effect: Look, loop: Loop | None) -> Sequence[Mark]:
         """Return the decisions that touch a thread or its loop's repository."""
@@ -99,7 +101,12 @@ class Whys:
         return whys.page(found[0], rests, makers, sight)
 
     async def _commit(self, sha: str, sight: Sight) -> Message:
-        if not sha or not all(char in "0123456789abcdef" for char in sha.lower()) or len(sha) < 4:
+        if decided.HANDLE.fullmatch(sha) and len(sha) < SHORTEST_SHA:
+            return cards.error(
+                f"No decision {wording.code(sha, 20)} can be seen from here.",
+                "`/loop decisions` lists those that can.",
+            )
+        if not all(char in "0123456789abcdef" for char in sha) or len(sha) < SHORTEST_SHA:
             return cards.error(
                 "Of what?",
                 "`/loop why 3f2a91c` (a commit), `/loop why knowledge/clock.md` (a page), `/loop why d3f` (a decision; `/loop decisions` lists them).",
@@ -107,9 +114,7 @@ class Whys:
         found = [
             node
             for repo in (*self.repos, *layers.TEAM)
-            for node in await self.store.find_nodes(
-                kind="commit", prefix=graph.commit(repo, sha.lower()), limit=2
-            )
+            for node in await self.store.find_nodes(kind="commit", prefix=graph.commit(repo, sha), limit=2)
         ]
         if not found:
             return cards.error(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,8 @@ from typing import Any
 
 from core import graph, relevance
 from core.ids import derived
+
+HANDLE = re.compile("d[0-9a-f]{2,}")
 
 LIVE, SUPERSEDED, WITHDRAWN = "live", "superseded", "withdrawn"
 MOST_TOUCHED = 3  # shown on one ask

@@ -125,7 +125,7 @@ def reader(
 
 def driver(loop: Loop, people: People) -> MemberId:
     """Return whom the account that drives a loop belongs to now."""
-    return people.identities.get(loop.driver_identity, loop.driver)
+    return people.behind(loop.driver_identity, loop.driver)
 
 
 # ── pages of the notes ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -49,6 +49,10 @@ class People:
         member = self.identities.get(identity)
         return self.members.get(member) if member else None
 
+    def behind(self, identity: IdentityKey, member: MemberId) -> MemberId:
+        """Return whom an account belongs to now; `member` is whose it was when that was noted (accounts can be joined later)."""
+        return self.identities.get(identity, member)
+
     def addresses(self, member: MemberId, platform: str = "") -> tuple[IdentityKey, ...]:
         """Return a member's identities, those of one platform when it is named."""
         return tuple(

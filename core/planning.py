@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 from core import asks, policy, progress, wording
 from core.asks import Ask
+from core.errors import Refused
 from core.ids import IdentityKey
+from core.loop import Loop
 from core.message import Attachment, Block, Button, Buttons, Message, Text
 from core.policy import Judgement, Policy
 
@@ -35,6 +37,12 @@ def judge(rules: Policy, tool: str, arguments: str, verdict: Judgement, *, submi
     if verdict.action != "allow" or tool in progress.EDITS or tool in LASTING:
         return Judgement(action="deny", rule=RULE)
     return verdict
+
+
+def gate(loop: Loop) -> None:
+    """Raise Refused while a loop plans. For what its session asks of the bridge: a forged call never went through `judge`."""
+    if loop.planning:
+        raise Refused(NOT_YET)
 
 
 def put(ask: Ask, *, notify: Sequence[IdentityKey], driver: str, expires_in: str) -> Message:

@@ -63,7 +63,7 @@ def _make(draft: Draft, event: Posted, member: Member, words: str) -> None:
 
 def _change(draft: Draft, event: Posted, member: Member, verb: str, handle: str) -> None:
     found = _named(draft, handle)
-    owner = draft.desk.people.identities.get(found.driver_identity, found.driver)
+    owner = draft.desk.people.behind(found.driver_identity, found.driver)
     if member.role != "admin" and member.id != owner:
         raise BadInput(
             f"{wording.line(found.driver_name, 40)} made this schedule.",
@@ -141,7 +141,7 @@ def _run(draft: Draft, found: Schedule, member: Member, event: Ticked) -> None:
 
 def _driver(draft: Draft, found: Schedule) -> Member | None:
     known = draft.desk.people
-    return known.members.get(known.identities.get(found.driver_identity, found.driver))
+    return known.members.get(known.behind(found.driver_identity, found.driver))
 
 
 def over(draft: Draft, *, ok: bool) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
-from core import graph
+from core import focus, graph
 from core.asks import Ask
 from core.desk import Desk, House, Outcome
 from core.effects import Effect
@@ -98,9 +98,8 @@ class Sheet:
         return self.loop
 
     def driver(self) -> MemberId:
-        """Return who drives the loop: the member its driver's account belongs to now (accounts can be joined later)."""
-        loop = self.has()
-        return self.desk.people.identities.get(loop.driver_identity, loop.driver)
+        """Return who drives the loop."""
+        return focus.driver(self.has(), self.desk.people)
 
     def turn(self, **changes: Any) -> Turn:
         """Change the loop's turn."""

@@ -357,4 +357,6 @@ async def test_the_way_back_from_pages_claims_and_decisions(home: Path) -> None:
         assert "made by loop" in await why(store, "3f2a")
         assert "made by loop" not in await why(store, "3f2a", SECRET)
         assert "Of what?" in await why(store, "")
+        assert "No decision `d0e`" in await why(store, "#d0e")
+        assert "No loop here made a commit `d0e1`" in await why(store, "d0e1")
         assert MemberId("other") not in text

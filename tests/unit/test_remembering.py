@@ -313,6 +313,16 @@ async def uses(house: Rig, loop: Loop, **given: Any) -> ToolAnswer:
     return await house.tool(use)
 
 
+async def promotes(house: Rig, loop: Loop) -> ToolAnswer:
+    assert loop.turn is not None
+    nothing: Any = None  # a promote that is refused goes no further
+    tool = PromoteTool(store=house.store, promoting=nothing, clock=FakeClock())
+    asked = {"layer": "notes", "summary": "x"}
+    return await tool(
+        ToolUse(loop=loop.id, thread=OPEN, turn=loop.turn.id, leg=1, name="promote", input=asked)
+    )
+
+
 async def test_an_agents_fact_rests_on_the_message_it_was_asked_by_or_the_one_it_names(
     tmp_path: Path,
 ) -> None:
@@ -394,6 +404,17 @@ async def test_pins_are_written_once_whatever_crashes(tmp_path: Path) -> None:
         assert "pinned already" in house.last(events.NotDone).what
 
 
+async def test_a_loop_that_plans_changes_nothing_whatever_its_session_claims(tmp_path: Path) -> None:
+    async with rig(tmp_path) as house:
+        loop = replace(await working(house), planning=True)
+        await house.fact(loop=loop)
+        with pytest.raises(Refused, match="You are planning"):
+            await uses(house, loop, fact="Never run the slow tests")
+        with pytest.raises(Refused, match="You are planning"):
+            await promotes(house, loop)
+        assert await house.files() == {}
+
+
 async def test_what_condenses_the_words_of_many_changes_nothing_by_itself(tmp_path: Path) -> None:
     async with rig(tmp_path) as house:
         loop = replace(await working(house), condenses=Condensing(audience="bridge", sources=()))
@@ -402,11 +423,5 @@ async def test_what_condenses_the_words_of_many_changes_nothing_by_itself(tmp_pa
             with pytest.raises(Refused, match="proposes pages"):
                 await uses(house, loop, fact="Never run the slow tests", personal=personal)
         assert await house.files(MINE) == await house.files() == {}
-        assert loop.turn is not None
-        nothing: Any = None
-        tool = PromoteTool(store=house.store, promoting=nothing, clock=FakeClock())
-        use = ToolUse(
-            loop=loop.id, thread=OPEN, turn=loop.turn.id, leg=1, name="promote", input={"layer": "notes", "summary": "x"}
-        )  # fmt: skip
         with pytest.raises(BadInput, match="proposes pages"):
-            await tool(use)
+            await promotes(house, loop)
