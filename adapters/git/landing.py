@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from adapters.git import comparing, judge, layer, names, promote, quarantine, safe, saving, workspace
-from core import errors, layers, ports
+from core import errors, layers, memory, ports
 
 log = logging.getLogger(__name__)
 TRIES = 8  # pushes that may be overtaken before somebody hears of it
@@ -79,11 +79,13 @@ class Landing:
         async def make(main: str) -> str | ports.Conflict:
             if await one.contains(main, judged.tip):
                 return main
-            if await one.contains(judged.tip, main):
-                return judged.tip
             tree = await comparing.merged(self._git, one, main, judged.tip)
             if isinstance(tree, ports.Conflict):
                 return tree
+            if layer == layers.NOTES:
+                await _unreserved(self._git, one, main, tree)
+            if await one.contains(judged.tip, main):
+                return judged.tip
             return await one.joined(tree, (main, judged.tip), subject, author=author, committer="")
 
         await self._keep(layer, one, judged.tip)
@@ -209,6 +211,18 @@ def _key(name: str) -> str:
 
 def _note(request: str, end: str) -> str:
     return f"{_NOTES}{hashlib.sha256(request.encode()).hexdigest()[:24]}/{end}"
+
+
+async def _unreserved(git: safe.SafeGit, one: layer.Layer, main: str, tree: str) -> None:
+    """Raise Refused when a tree changes the team's memory: every later loop is given that, so each fact is looked at first."""
+    touched = await git.ask(
+        one.path, "diff", "--name-only", "-z", "--no-renames", main, tree, "--", f"{memory.FOLDER}/"
+    )
+    if touched:
+        raise errors.Refused(
+            f"The work changes the team's memory ({names.clean(touched.split(chr(0))[0], 120)}), which no promote may.",
+            remedy="Restore `memory/` in the clone as the loop began with it, commit that, and promote again. The tool `remember` keeps a fact.",
+        )
 
 
 def _unobjected(judged: ports.Judged) -> None:
