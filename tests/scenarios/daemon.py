@@ -13,11 +13,14 @@ from typing import Any, Protocol
 
 import aiohttp
 
+from tests.scenarios.forked import Forked
+
 PROGRAM = Path(sys.executable).with_name("loopbridge")
 
 
 # Seconds for any one thing to happen; every wait ends as soon as it does.
 PATIENCE = float(os.environ.get("SCENARIO_PATIENCE", "90"))
+LINE = 1 << 24  # bytes
 
 
 class Place(Protocol):
@@ -34,7 +37,7 @@ class Daemon:
 
     def __init__(self, house: Place) -> None:
         self._house = house
-        self._child: asyncio.subprocess.Process | None = None
+        self._child: asyncio.subprocess.Process | Forked | None = None
         self._reader: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self.log: list[dict[str, Any]] = []
@@ -48,7 +51,9 @@ class Daemon:
 
     async def start(self) -> None:
         """Start it and wait until /healthz says ok."""
-        await self.launch()
+        self.log.clear()
+        self._child = await Forked.start(["run"], self._environ(), limit=LINE)
+        self._reader = asyncio.create_task(self._read(self._child))
         ready = await self.logged("bridge.ready")
         self.port = int(ready["http"].rpartition(":")[2])
         async with asyncio.timeout(PATIENCE):
@@ -57,25 +62,24 @@ class Daemon:
                 self.said.append(f"(health: {health})")
 
     async def launch(self) -> None:
-        """Start it, and wait for nothing."""
+        """Start the program itself, and wait for nothing."""
         self.log.clear()
         self._child = await asyncio.create_subprocess_exec(
             PROGRAM,
             "run",
-            env={
-                **os.environ,
-                "LOOPBRIDGE_HOME": str(self._house.home),
-                "NO_COLOR": "1",
-                **self._house.environ,
-            },
+            env=self._environ(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            limit=1 << 24,
+            limit=LINE,
         )
         self._reader = asyncio.create_task(self._read(self._child))
 
-    async def _read(self, child: asyncio.subprocess.Process) -> None:
+    def _environ(self) -> dict[str, str]:
+        home = {"LOOPBRIDGE_HOME": str(self._house.home), "NO_COLOR": "1"}
+        return {**os.environ, **home, **self._house.environ}
+
+    async def _read(self, child: asyncio.subprocess.Process | Forked) -> None:
         assert child.stdout is not None
         async for line in child.stdout:
             words = line.decode(errors="replace").rstrip()

@@ -155,7 +155,8 @@ async def house(script: str = WORKER, *, config: str = "", root: Path | None = N
         made.script(script)
         yield made
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        # In a thread: on the event loop its guard looks at the whole stack for each of the many files.
+        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
 
 Wanted = str | Callable[[str], bool]

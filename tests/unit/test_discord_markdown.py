@@ -38,13 +38,13 @@ def visible(text: str) -> str:
 @given(NASTY)
 @example("- a\n1. b\n# c\n> d\n-# e")
 @example("a_b_ *c* __d__ \\* `x` ||y||")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_escaped_text_is_read_to_the_letter(text: str) -> None:
     assert eyes.read(markdown.escape(text)) == visible(text)
 
 
 @given(NASTY.filter(lambda text: text.strip()))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_inline_code_is_read_to_the_letter(text: str) -> None:
     flat = text.replace("\n", " ")
     shown = eyes.read(f"x {markdown.code(text)} x")
@@ -52,7 +52,7 @@ def test_inline_code_is_read_to_the_letter(text: str) -> None:
 
 
 @given(NASTY)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_a_code_block_is_read_to_the_letter(text: str) -> None:
     kept = text.strip("\n")
     if not kept.strip():
@@ -62,7 +62,7 @@ def test_a_code_block_is_read_to_the_letter(text: str) -> None:
 
 
 @given(NASTY)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_prose_calls_nobody_and_leads_nowhere(text: str) -> None:
     for part in render.parts(Message(blocks=(Text(text=text),))):
         shown = eyes.read(part.content, {123: "somebody"})
@@ -75,7 +75,7 @@ def test_prose_calls_nobody_and_leads_nowhere(text: str) -> None:
 
 
 @given(NASTY)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_letter_of_prose_is_lost(text: str) -> None:
     """What marks were taken for formatting may go; every letter stays, in order."""
     letters = re.sub(r"[^0-9A-Za-zé中🔁]", "", markdown.clean(text))

@@ -136,7 +136,7 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["id", "type", "channel_id", "author", "content", "mentions", "edited_timestamp", "token",
                                         "data", "channel", "member", "user", "message", "referenced_message"]), JSON))  # fmt: skip
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_whatever_comes_is_read_or_refused(raw: dict[str, Any]) -> None:
     for read in (
         lambda: wire.posted(raw, CHANNEL, ME),
