@@ -48,6 +48,7 @@ async def build(
     """Build it all; `stack` closes it, `moved` hears of layers that moved. Raises LoopbridgeError when a service user, the CLI or git is missing."""
     base_url = await _model_url(settings, stack)
     sandbox = Bubblewrap(user=_service_user(settings), state=home.root)
+    await sandbox.sweep()
     git, layers = origins.code(settings, sandbox, clock), origins.context(settings, sandbox, clock, moved)
     await git.sweep()
     await layers.sweep()

@@ -22,6 +22,7 @@ ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 STDERR_KEPT = 8192  # bytes
 BIG = 256 << 10  # bytes of a line that are not parsed on the event loop
 LEAVES_WITHIN = 2.0  # seconds from the end of its input
+HEARD_WITHIN = 1.0  # seconds for the last words of a process that ended
 DIES_WITHIN = 5.0  # seconds from SIGKILL
 WRITES_WITHIN = 30.0  # seconds for a process to take what is written to it
 
@@ -68,16 +69,18 @@ class Pipes(sdk.Transport):
         return self._process is not None and self._process.returncode is None
 
     async def write(self, data: str) -> None:
-        """Write to the process. Raises CLIConnectionError when it takes nothing any more."""
+        """Write to the process. Raises CLIConnectionError when it takes nothing any more, ProcessError when it failed."""
         process = self._process
-        if process is None or process.stdin is None or process.returncode is not None:
-            raise sdk.CLIConnectionError("The process has ended")
+        if process is None or process.stdin is None:
+            raise sdk.CLIConnectionError("The process was not started")
+        if process.returncode is not None:
+            raise await self._deaf(process)
         try:
             async with self._writing, asyncio.timeout(WRITES_WITHIN):
                 process.stdin.write(data.encode(errors="replace"))
                 await process.stdin.drain()
         except (OSError, RuntimeError) as exc:
-            raise sdk.CLIConnectionError("The process takes no input any more") from exc
+            raise await self._deaf(process) from exc
 
     async def end_input(self) -> None:
         """Close the process's input."""
@@ -95,8 +98,7 @@ class Pipes(sdk.Transport):
             if isinstance(message, dict):
                 yield message
         code = await self._process.wait()
-        if self._listening is not None:
-            await asyncio.wait({self._listening}, timeout=1.0)
+        await self._heard_out()
         if code:
             raise sdk.ProcessError("The process failed", exit_code=code)
 
@@ -119,6 +121,20 @@ class Pipes(sdk.Transport):
             _, left = await asyncio.wait(left, timeout=DIES_WITHIN)
         for task in left:
             task.cancel()
+
+    async def _deaf(self, process: Process) -> sdk.ClaudeSDKError:
+        """Return why the process takes nothing any more: how it ended, where it has; what it said last is there by then."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVES_WITHIN):
+                await process.wait()
+        await self._heard_out()
+        if process.returncode:
+            return sdk.ProcessError("The process failed", exit_code=process.returncode)
+        return sdk.CLIConnectionError("The process takes no input any more")
+
+    async def _heard_out(self) -> None:
+        if self._listening is not None:
+            await asyncio.wait({self._listening}, timeout=HEARD_WITHIN)
 
     async def _listen(self, process: Process) -> None:
         """Keep the tail of what the process writes to its standard error."""

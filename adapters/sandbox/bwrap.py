@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from adapters.sandbox import host, launcher, probe, process, running, spec
+from adapters.sandbox import host, launcher, orphans, probe, process, running, spec
 from core import errors, ports
 
+log = logging.getLogger(__name__)
 _STDERR_MOST = 1 << 20
 
 
@@ -90,13 +92,17 @@ class Bubblewrap:
     async def end(self, at: Path) -> None:
         """Kill what runs behind the launcher `at`, if anything does, and return once nothing of it lives."""
         life = await asyncio.to_thread(process.life_of, at)
-        if life is None:
-            return
-        try:
-            life.kill()
-            await life.ended()
-        finally:
-            life.close()
+        if life is not None:
+            await _end(life)
+
+    async def sweep(self) -> None:
+        """Kill the boxes that an earlier bridge left behind, and return once nothing of them lives.
+
+        Only for the one process that owns the home, before its work starts. Raises Unavailable for one that does not end.
+        """
+        for life in await asyncio.to_thread(orphans.find, self._state):
+            log.warning("sandbox.swept", extra={"pid": life.init})
+            await _end(life)
 
     async def probe(self) -> Sequence[ports.Finding]:
         """Start a box and say what holds here."""
@@ -115,3 +121,11 @@ class Bubblewrap:
             self._host = host.look(staged=self._user is not None)
         plan = spec.plan(box, program, self._host)
         return launcher.text(plan, trusted=self._state, user=self._user, status=status)
+
+
+async def _end(life: process.Life) -> None:
+    try:
+        life.kill()
+        await life.ended()
+    finally:
+        life.close()

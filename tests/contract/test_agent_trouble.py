@@ -7,8 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+import claude_agent_sdk as sdk
 import pytest
 
+from adapters.agent.transport import Pipes
 from core.errors import Unavailable
 from core.events import Event, ToolCalled, TurnBroke, TurnResult
 from tests.contract.agent_rig import ALLOW, Bench, bash, bench, rule, write_launcher
@@ -126,6 +128,22 @@ async def test_a_missing_launcher(home: Path) -> None:
         end = last(b)
         assert isinstance(end, TurnBroke)
         assert "launcher is missing" in end.what
+
+
+async def test_whoever_writes_to_a_process_that_failed_hears_what_it_died_of(home: Path) -> None:
+    pipes = Pipes(["sh", "-c", "exec 0<&-; echo no such launcher >&2; exit 125"], cwd=home, max_line=1000)
+    await pipes.connect()
+
+    async def write_on() -> None:
+        while True:
+            await pipes.write("{}\n")
+            await asyncio.sleep(0.01)
+
+    with pytest.raises(sdk.ProcessError) as caught:
+        await write_on()
+    assert caught.value.exit_code == 125
+    assert pipes.last_words == "no such launcher"
+    await pipes.close()
 
 
 HANDSHAKE = """

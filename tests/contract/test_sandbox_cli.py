@@ -6,13 +6,14 @@ import asyncio
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import claude_agent_sdk
 import pytest
 
-from adapters.sandbox import bwrap, executable, host
-from core import ports
+from adapters.sandbox import bwrap, executable, host, process
+from core import errors, ports
 
 ROOT = Path(__file__).parents[2]
 RUNNER = """
@@ -56,6 +57,44 @@ async def test_the_cli_runs_by_a_launcher_and_cannot_be_read(
     assert (child.returncode, err) == (0, b"")
     assert b"Claude Code" in out
     assert (await sandbox.run(box, ["head", "-c1", "/opt/claude"])).code == 1
+
+
+def life_behind(launch: Path) -> process.Life:
+    for _ in range(600):
+        if (life := process.life_of(launch)) is not None:
+            return life
+        time.sleep(0.05)
+    raise AssertionError(launch.with_name("launch.err").read_text())
+
+
+async def test_what_a_killed_bridge_left_running_is_ended_and_nothing_of_other_homes(
+    home: Path, service_user: str
+) -> None:
+    user = host.ServiceUser.named(service_user) if os.geteuid() == 0 else None
+    lives = []
+    for name in ("a b", "b"):
+        (home / name / "loops").mkdir(parents=True)
+        sandbox = bwrap.Bubblewrap(user=user, state=home / name)
+        binds = (ports.Bind(source=home / name / "loops", dest="/loops"),)
+        launch = home / name / "launch"
+        await asyncio.to_thread(
+            sandbox.write_launcher,
+            ports.Box(name="left", cwd="/loops", binds=binds),
+            ["sleep", "600"],
+            launch,
+        )
+        # Its parent is gone before it can ask to be killed with it.
+        script = '(sleep 0.3; exec "$1" >/dev/null 2>"$1.err") </dev/null &'
+        await asyncio.to_thread(subprocess.run, ["sh", "-c", script, "sh", launch], check=True)
+        lives.append(await asyncio.to_thread(life_behind, launch))
+    await bwrap.Bubblewrap(user=user, state=home / "a b").sweep()
+    await lives[0].ended(within=5)
+    with pytest.raises(errors.Unavailable):
+        await lives[1].ended(within=0.2)
+    await bwrap.Bubblewrap(user=user, state=home / "b").sweep()
+    await lives[1].ended(within=5)
+    for life in lives:
+        life.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the contract itself has just been held without root")

@@ -119,7 +119,8 @@ class Trial:
         self._branch_once()
         assert not self.daemon.complaints()
         assert await self.daemon.stop() == 0
-        await until(lambda: self.home.boxed() == [])  # what was killed takes a moment to be gone
+        # What was killed takes a moment to be gone.
+        await until(lambda: self.home.boxed() == [], told=lambda: "\n".join(self.home.commands()))
 
     def _everything_once(self) -> None:
         """Each logical post is one message: what the bridge noted as posted is exactly what stands in the thread."""

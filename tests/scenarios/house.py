@@ -246,8 +246,17 @@ class Talk:
 ANSWER = re.compile(r"\d+ s(?: · <?\$[\d.]+)?(?:\n\[1\] Diff)?$")
 
 
-async def until(holds: Callable[[], object], *, patience: float = PATIENCE, every: float = 0.02) -> None:
-    """Wait for something outside the thread (a file, a row) that tells no one of its coming."""
-    async with asyncio.timeout(patience):
-        while not holds():  # noqa: ASYNC110 - a file and a process tell no one
-            await asyncio.sleep(every)
+async def until(
+    holds: Callable[[], object],
+    *,
+    patience: float = PATIENCE,
+    every: float = 0.02,
+    told: Callable[[], str] = str,
+) -> None:
+    """Wait for something outside the thread (a file, a row) that tells no one of its coming; fail with what `told` says."""
+    try:
+        async with asyncio.timeout(patience):
+            while not holds():  # noqa: ASYNC110 - a file and a process tell no one
+                await asyncio.sleep(every)
+    except TimeoutError:
+        raise AssertionError(told() or "it did not come") from None
