@@ -85,7 +85,7 @@ async def test_what_a_killed_bridge_left_running_is_ended_and_nothing_of_other_h
         )
         # Its parent is gone before it can ask to be killed with it.
         script = '(sleep 0.3; exec "$1" >/dev/null 2>"$1.err") </dev/null &'
-        await asyncio.to_thread(subprocess.run, ["sh", "-c", script, "sh", launch], check=True)
+        await (await asyncio.create_subprocess_exec("sh", "-c", script, "sh", launch)).wait()
         lives.append(await asyncio.to_thread(life_behind, launch))
     await bwrap.Bubblewrap(user=user, state=home / "a b").sweep()
     await lives[0].ended(within=5)
