@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
@@ -43,6 +44,15 @@ class Bare:
         )
         self._sandbox.write_launcher(box, (CLI,), folder / "launch")
         return folder / "launch"
+
+    async def clone(self, origin: Path, launcher: Path) -> None:
+        """Fill a launcher's workdir with a clone, as a script would."""
+        uid, gid = self._sandbox.owner() or (os.geteuid(), os.getegid())
+        script = 'git clone -q "$1" "$2" && chown -R "$3" "$2"'
+        words = ("sh", "-c", script, "sh", str(origin), str(launcher.parent / "workdir"), f"{uid}:{gid}")
+        done = await asyncio.create_subprocess_exec(*words)
+        if await done.wait():
+            raise RuntimeError("the floor's clone failed")
 
     @asynccontextmanager
     async def client(self, launcher: Path) -> AsyncIterator[sdk.ClaudeSDKClient]:

@@ -38,6 +38,7 @@ class Stage:
     daemon: Daemon
     person: Client
     starts: int
+    origin: Path
 
     async def opens(self, words: str) -> tuple[int, float]:
         """Begin a thread with a new loop; return its root and the seconds until its first model request."""
@@ -80,7 +81,14 @@ async def staged(root: Path) -> AsyncIterator[Stage]:
         environ = {"LOOPBRIDGE_MODEL__BASE_URL": model.base_url, "LOOPBRIDGE_MODEL__API_KEY": "bench"}
         async with place.daemon(environ) as daemon, place.client() as person:
             bare = Bare(root / "floor", sandbox, cli, model)
-            stage = Stage(bare=bare, model=model, daemon=daemon, person=person, starts=settings.agent.starts)
+            stage = Stage(
+                bare=bare,
+                model=model,
+                daemon=daemon,
+                person=person,
+                starts=settings.agent.starts,
+                origin=place.origin,
+            )
             thread, _ = await stage.opens("--repo thousand")
             await stage.ends(thread)
             await bare.cold(bare.box())
@@ -144,8 +152,8 @@ async def many(root: Path) -> Sequence[Line]:
             await _rest(stage.daemon)
             floor.append(await _bare_at_once(stage))
             ours.append(await _at_once(stage))
-    what = f"{AT_ONCE} new threads at once → the last first model request, none lost"
-    against = f"{AT_ONCE} bare clients, {stage.starts} started at a time"
+    what = f"{AT_ONCE} new threads on 1,000 files at once → the last first model request, none lost"
+    against = f"{AT_ONCE} bare clients with a clone of it each, {stage.starts} started at a time"
     return [Line(name="d", what=what, ours=ours, floor=floor, goal=1.2, against=against)]
 
 
@@ -164,6 +172,7 @@ async def _bare_at_once(stage: Stage) -> float:
     async def one(launcher: Path) -> float:
         async with AsyncExitStack() as stack:
             async with places:
+                await stage.bare.clone(stage.origin, launcher)
                 client = await stack.enter_async_context(stage.bare.client(launcher))
             return await stage.bare.turn(client)
 
