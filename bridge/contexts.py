@@ -67,6 +67,7 @@ def build(needs: Needs) -> Contexts:
         effects.Promote: promoting.promote,
         effects.Weigh: promoting.weigh,
         effects.MergeProposal: promoting.merge,
+        effects.DropDraft: promoting.drop,
     }
     promote_tool = PromoteTool(store=needs.store, promoting=promoting, clock=needs.clock)
     timed, ticking = clockwork.build(needs.settings, needs.home, needs.store, needs.clock, needs.emit)

@@ -17,7 +17,7 @@ import structlog
 from bridge.boxes import Boxes
 from bridge.folders import LoopFolder
 from core import events, focus, ids, layers, planning, prompts, proposalcards, proposals, wording
-from core.effects import MergeProposal, Promote, Weigh
+from core.effects import DropDraft, MergeProposal, Promote, Weigh
 from core.errors import BadInput, LoopbridgeError, Refused
 from core.loop import Loop
 from core.ports import (
@@ -43,7 +43,7 @@ Outcome = events.Promoted | events.Proposed | events.NotPromoted
 
 @dataclass(slots=True, kw_only=True)
 class Promoting:
-    """Carries out Promote, Weigh and MergeProposal."""
+    """Carries out Promote, Weigh, MergeProposal and DropDraft."""
 
     loops: Path
     store: Store
@@ -148,6 +148,10 @@ class Promoting:
         await self.emit(event)
         await self.promotions.forget(proposal.layer, effect.key)
 
+    async def drop(self, effect: DropDraft) -> None:
+        """Take the branch of a draft away that nobody will merge."""
+        await self.promotions.drop(effect.layer, effect.branch, effect.tip)
+
     async def diff(self, identifier: str) -> tuple[proposals.Proposal, str]:
         """Return a proposal and what merging it would change: untrusted text. Raises BadInput when there is none."""
         proposal = next(iter(await self.store.find_proposal(identifier)), None)
@@ -193,7 +197,8 @@ class Promoting:
         if any(one.state == "merging" for one in mine):
             raise Refused("Your earlier proposal is being merged.", remedy="Promote again in a minute.")
         identifier = mine[0].id if mine else proposals.new_id(loop.id, layer, effect.request)
-        drafted = await self.promotions.draft(layer, judged, branch=proposals.branch(identifier))
+        branch = proposals.branch(identifier, judged.tip)
+        drafted = await self.promotions.draft(layer, judged, branch=branch)
         if isinstance(drafted, Conflict):
             box = self.boxes.layer(loop, LoopFolder.of(self.loops, loop.id), layer)
             return self._not(

@@ -99,6 +99,14 @@ def superseded(proposal: Proposal) -> Message:
     return Message(blocks=(Text(text=f"– renewed below · {_name(proposal)}"),))
 
 
+def late(proposal: Proposal) -> str:
+    """Return what is said of a draft that came after the proposal was decided on."""
+    return (
+        f"A newer draft of proposal {proposal.handle} came after it was {proposal.state} by {wording.line(proposal.decider, 40)}. "
+        "It is in the loop’s clone, and was not proposed. Promote again to propose it anew."
+    )
+
+
 def listed(known: Sequence[Proposal], *, titled: Collection[str], at: datetime) -> Message:
     """Return the open proposals of all threads; those that are not `titled` (by id) were made where not everybody here may read."""
     if not known:

@@ -56,7 +56,7 @@ class Proposal:
     @property
     def branch(self) -> str:
         """Return the branch that holds its commits until it is merged; a rejected one keeps it."""
-        return branch(self.id)
+        return branch(self.id, self.tip)
 
     @property
     def open(self) -> bool:
@@ -69,9 +69,9 @@ def new_id(loop: LoopId, layer: str, request: str) -> str:
     return derived("proposal", loop, layer, request)
 
 
-def branch(identifier: str) -> str:
-    """Return the branch of a proposal by its id."""
-    return f"proposal/{identifier[:12]}"
+def branch(identifier: str, tip: str) -> str:
+    """Return the branch of one draft of a proposal: it never moves, so that a draft cannot change what somebody decided on meanwhile."""
+    return f"proposal/{identifier[:12]}-{tip[:7]}"
 
 
 def token(secret: str, proposal: Proposal, choice: Choice) -> Token:

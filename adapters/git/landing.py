@@ -94,7 +94,10 @@ class Landing:
         return made
 
     async def draft(self, layer: str, judged: ports.Judged, *, branch: str) -> ports.Drafted | ports.Conflict:
-        """Put judged commits on a branch of their own and say what merging them would change. Raises Refused when nobody could review it."""
+        """Put judged commits on a branch of their own and say what merging them would change.
+
+        Raises Refused when nobody could review it, or when the branch is at other commits: somebody may have decided on those.
+        """
         _unobjected(judged)
         one = await self._of(layer)
         await self._keep(layer, one, judged.tip)
@@ -102,8 +105,8 @@ class Landing:
             main = await one.follow(needed=True)
             found = await comparing.drafted(self._git, one, main, judged.tip, judged.protected)
             if isinstance(found, ports.Drafted) and found.files:
-                await self._git.ask(one.path, "update-ref", f"refs/heads/{names.branch(branch)}", judged.tip)
-                await one.push(judged.tip, branch=branch, force=True)
+                await _place(self._git, one, names.branch(branch), judged.tip)
+                await one.push(judged.tip, branch=branch)
         await self._moved(layer)
         return found
 
@@ -142,6 +145,12 @@ class Landing:
         if isinstance(made, ports.Landed):
             await one.drop(branch, drafted.tip)
         return made
+
+    async def drop(self, layer: str, branch: str, tip: str) -> None:
+        """Take the branch of a draft away, here and at the remote, unless it is at another commit by now."""
+        one = await self._of(layer)
+        async with one.turn.lock:
+            await one.drop(branch, tip)
 
     async def forget(self, layer: str, request: str) -> None:
         """Let go of the note of what a request did, once it is recorded elsewhere."""
@@ -223,6 +232,16 @@ async def _unreserved(git: safe.SafeGit, one: layer.Layer, main: str, tree: str)
             f"The work changes the team's memory ({names.clean(touched.split(chr(0))[0], 120)}), which no promote may.",
             remedy="Restore `memory/` in the clone as the loop began with it, commit that, and promote again. The tool `remember` keeps a fact.",
         )
+
+
+async def _place(git: safe.SafeGit, one: layer.Layer, branch: str, tip: str) -> None:
+    """Put a branch at a commit, where it stays. Raises Refused when it is at another one."""
+    if await one.commit_of(f"refs/heads/{branch}") not in ("", tip):
+        raise errors.Refused(
+            f"The branch {branch} holds other commits, which are kept as they are.",
+            remedy="The work is kept in the sandbox; promote again.",
+        )
+    await git.ask(one.path, "update-ref", f"refs/heads/{branch}", tip)
 
 
 def _unobjected(judged: ports.Judged) -> None:

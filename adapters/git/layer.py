@@ -117,12 +117,11 @@ class Layer(tree.Tree):
         if done.code:
             raise Overtaken(f"The layer {self.name} moved meanwhile.", remedy="Try again.")
 
-    async def push(self, commit: str, *, branch: str = "main", force: bool = False) -> None:
+    async def push(self, commit: str, *, branch: str = "main") -> None:
         """Push a commit to a branch of the remote. Raises Overtaken, Unavailable, Refused."""
         if not self._remote:
             return
-        refspec = f"{'+' if force else ''}{commit}:refs/heads/{branch}"
-        done = await pushing.push(self._git, self.path, self._remote, refspec)
+        done = await pushing.push(self._git, self.path, self._remote, f"{commit}:refs/heads/{branch}")
         if done.state == "overtaken":
             raise Overtaken(f"Others were faster on {self.name}: {done.reason}.", remedy="Try again.")
         if done.state == "refused":

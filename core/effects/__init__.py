@@ -10,6 +10,7 @@ from core.effects.base import Doing, Priority
 from core.effects.chat import Follow, Look, React, Relay, Say, Show, Whisper
 from core.effects.context import (
     Assemble,
+    DropDraft,
     Forget,
     Jot,
     MergeProposal,
@@ -53,6 +54,7 @@ Effect = (
     | Promote
     | Weigh
     | MergeProposal
+    | DropDraft
     | ReadThread
     | Prepare
     | RunLeg
@@ -75,6 +77,7 @@ __all__ = [
     "CloseLoop",
     "Distil",
     "Doing",
+    "DropDraft",
     "Effect",
     "Follow",
     "Forget",

@@ -1,4 +1,4 @@
-"""What is asked of memory, focus and the context. Owns: Remember to MergeProposal. Imports: core. Effects: none."""
+"""What is asked of memory, focus and the context. Owns: Remember to DropDraft. Imports: core. Effects: none."""
 
 from __future__ import annotations
 
@@ -125,3 +125,13 @@ class MergeProposal(Doing):
     author: Author
     via: str = ""
     kind: Literal["merge_proposal"] = "merge_proposal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropDraft(Doing):
+    """Take the branch of a draft away that nobody will merge, unless it is at another commit than `tip`."""
+
+    layer: str
+    branch: str
+    tip: str
+    kind: Literal["drop_draft"] = "drop_draft"

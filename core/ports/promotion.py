@@ -58,7 +58,13 @@ class Promotions(Protocol):
         """Bring judged commits onto `main`: as they are where possible, else by a merge in the name of `author`."""
 
     async def draft(self, layer: str, judged: Judged, *, branch: str) -> Drafted | Conflict:
-        """Put judged commits on a branch of their own and say what merging them would change."""
+        """Put judged commits on a branch of their own and say what merging them would change.
+
+        Raises Refused when nobody could review it, or when the branch is at other commits already: a draft never moves one.
+        """
+
+    async def drop(self, layer: str, branch: str, tip: str) -> None:
+        """Take the branch of a draft away, here and at the remote, unless it is at another commit by now."""
 
     async def merge(
         self,

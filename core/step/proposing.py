@@ -7,7 +7,7 @@ from typing import Literal
 
 from core import graph, layers, people, prompts, proposalcards, proposals, wording
 from core.commands import Command
-from core.effects import MergeProposal, Priority, Weigh
+from core.effects import DropDraft, MergeProposal, Priority, Weigh
 from core.errors import BadInput
 from core.events import (
     Author,
@@ -23,7 +23,7 @@ from core.ids import AskId, CardKey
 from core.message import Message
 from core.people import Member
 from core.proposals import Proposal
-from core.step import promoting
+from core.step import consenting, promoting
 from core.step.decisions import BECAUSE
 from core.step.draft import Draft
 
@@ -74,7 +74,7 @@ def proposed(draft: Draft, event: Proposed) -> None:
     known = draft.proposals.get(event.proposal)
     loop = draft.loop
     if known is not None and not known.open:
-        return
+        return _late(draft, known, event)
     if known is None:
         if loop is None or loop.id != event.loop:
             return
@@ -86,6 +86,8 @@ def proposed(draft: Draft, event: Proposed) -> None:
         why = ""
     else:
         _show(draft, known, proposalcards.superseded(known))
+        if event.tip != known.tip:
+            _drop(draft, known.layer, known.branch, known.tip)
         proposal = replace(
             known, round=known.round + 1, state="open", turn=event.turn, title=event.title, base=event.base, tip=event.tip,
             digest=event.digest, files=event.files, protected=event.protected, proposed_at=draft.at, unproven=event.unproven,
@@ -98,6 +100,23 @@ def proposed(draft: Draft, event: Proposed) -> None:
     draft.edge(graph.turn(event.turn) if event.turn else graph.loop(event.loop), "asked", key)
     promoting.note(draft, event.loop, event.turn, event.layer, event.tip, event.title, event.files)
     _put(draft, proposal, event.diff, why=why)
+
+
+def _late(draft: Draft, known: Proposal, event: Proposed) -> None:
+    """A newer draft crossed the decision: what was decided on stays as it is, and nobody waits for a word that cannot come."""
+    if event.tip != known.tip or known.state == "merged":
+        _drop(draft, event.layer, proposals.branch(known.id, event.tip), event.tip)
+    words = proposalcards.late(known)
+    if draft.loop is not None and draft.loop.id == event.loop:
+        # Its tool has answered that the draft waits.
+        draft.now(news=(*draft.loop.news, words)[-consenting.MOST_NEWS :])
+    promoting.tell(draft, event.loop, event.turn, words)
+
+
+def _drop(draft: Draft, layer: str, branch: str, tip: str) -> None:
+    draft.effects.append(
+        DropDraft(key=draft.key("drop", branch), lane=draft.lane, layer=layer, branch=branch, tip=tip)
+    )
 
 
 def merged(draft: Draft, event: ProposalMerged) -> None:

@@ -221,14 +221,23 @@ async def test_a_merge_leaves_the_branch_of_what_was_proposed_meanwhile(rig: Rig
     await clone.agent("echo claim > page.md")
     reviewed = await team.port.draft(KNOWLEDGE, await clone.take(), branch="proposal/one")
     await clone.agent("echo more > more.md")
-    newer = await team.port.draft(KNOWLEDGE, await clone.take(), branch="proposal/one")
+    with pytest.raises(errors.Refused, match="proposal/one holds other commits"):
+        await team.port.draft(KNOWLEDGE, await clone.take(), branch="proposal/one")
+    newer = await team.port.draft(KNOWLEDGE, await clone.take(), branch="proposal/two")
     assert isinstance(reviewed, ports.Drafted)
     assert isinstance(newer, ports.Drafted)
+    assert team.git(KNOWLEDGE, "rev-parse", "proposal/one") == reviewed.tip
     merge = {"branch": "proposal/one", "subject": "Learn", "author": "Maya", "reviewer": "Ann"}
     landed = await team.port.merge(KNOWLEDGE, reviewed, request="p1", **merge)
     assert isinstance(landed, ports.Landed)
     assert landed.files == (("page.md", 1, 0),)
-    assert team.git(KNOWLEDGE, "rev-parse", "proposal/one") == newer.tip
+    branches = ("for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads/proposal")
+    assert team.git(KNOWLEDGE, *branches) == f"proposal/two {newer.tip}"
+    await team.port.drop(KNOWLEDGE, "proposal/two", reviewed.tip)
+    assert team.git(KNOWLEDGE, *branches) == f"proposal/two {newer.tip}"
+    await team.port.drop(KNOWLEDGE, "proposal/two", newer.tip)
+    await team.port.drop(KNOWLEDGE, "proposal/two", newer.tip)
+    assert team.git(KNOWLEDGE, *branches) == ""
 
 
 @pytest.mark.parametrize("cut", ["before the push", "after the push"])

@@ -207,6 +207,41 @@ def test_a_rejected_proposal_keeps_its_reason() -> None:
     assert "because staging only" in story.told()
 
 
+def test_a_newer_draft_that_comes_after_the_decision_leaves_its_branch_and_is_said() -> None:
+    story = Review().idle()
+    first = story.proposes()
+    story.weighs("ravi", "reject", "staging only")
+    story.proposes(request="r2", digest="d2", tip="e" * 40)
+    assert story.proposal.branch == first.branch
+    assert (story.proposal.state, story.proposal.tip) == ("rejected", first.tip)
+    (drop,) = story.of(effects.DropDraft)
+    assert (drop.layer, drop.tip) == (KNOWLEDGE, "e" * 40)
+    assert drop.branch == proposals.branch(first.id, "e" * 40) != first.branch
+    words = f"A newer draft of proposal {first.handle} came after it was rejected by Ravi. It is in the loop’s clone"
+    assert words in story.told()
+    story.says("maya", "go on")
+    (leg,) = story.of(effects.RunLeg)
+    assert words in leg.prompt
+    # The same commits again, because `main` moved: their branch is the one that is kept.
+    story = Review().idle()
+    story.proposes()
+    story.weighs("ravi", "reject", "staging only")
+    story.proposes(request="r2", digest="d2")
+    assert not story.of(effects.DropDraft)
+
+
+def test_an_earlier_rounds_branch_goes_once_a_newer_one_is_taken() -> None:
+    story = Review().idle()
+    first = story.proposes()
+    story.proposes(request="r2", digest="d2", tip="e" * 40)
+    (drop,) = story.of(effects.DropDraft)
+    assert (drop.branch, drop.tip) == (first.branch, first.tip)
+    assert story.proposal.branch != first.branch
+    # What differs because `main` moved has the same commits, and keeps its branch.
+    story.proposes(request="r3", digest="d3", tip="e" * 40)
+    assert not story.of(effects.DropDraft)
+
+
 def test_words_from_any_thread_are_taken_to_the_proposal() -> None:
     story = Review().idle()
     story.says("ravi", "/loop reject abab because it is old")
