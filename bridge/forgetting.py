@@ -263,13 +263,17 @@ class Forgetter:
 
     def _remembered(self, scope: Scope, found: Sequence[str]) -> list[str]:
         """Return what memory holds: facts in the team's notes, and members' own layers."""
-        facts = sorted(key for key in {*found, *scope.emptied} if key.startswith("memory:"))
+        known = sorted(key for key in {*found, *scope.emptied} if key.startswith("memory:"))
+        facts = [key for key in known if layers.owner(key.partition(":")[2]) is None]
         held = []
         if facts:
             shown = ", ".join(f"m{key.rpartition('/')[2]}" for key in facts[:SHOWN])
             held.append(
                 f"{wording.count(len(facts), 'fact')} in the team's notes ({shown}): `/loop forget <handle>` takes each out of them."
             )
+        if len(known) > len(facts):
+            others = wording.count(len(known) - len(facts), "fact")
+            held.append(f"{others} in other members' own layers: theirs to take out.")
         return held + [
             f"Their own layer, {layers.personal(ids.MemberId(member))}.git: delete that folder, and what it is pushed to."
             for member in sorted(scope.members)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from core import events, focus, layers
 from core.effects import Jot
 from core.errors import BadInput, Refused, Rejected
+from core.ids import note_of
 from core.ports import Clock, Emit, Layers, Store
 
 
@@ -47,12 +48,12 @@ class Jotting:
         await self.layers.sync(layers.NOTES)
         path = focus.INBOX if effect.what == "inbox" else focus.PAGE
         page = (await self.layers.texts(layers.NOTES, path)).get(path, "")
-        begun = await self.store.kept(f"jot:{effect.key}")
+        begun = await self.store.kept(note_of(effect.key))
         there = focus.items(page)
         if begun is not None and (begun in there) is not (effect.what == "unpin"):
             return begun  # a crash came between the writing and the telling
         after, line = self._after(effect, page, begun)
-        await self.store.keep(f"jot:{effect.key}", line)
+        await self.store.keep(note_of(effect.key), line)
         subject = {"pin": "focus: pin", "unpin": "focus: unpin", "inbox": "inbox:"}[effect.what]
         await self.layers.write(layers.NOTES, f"{subject} {line[:60]}", {path: after}, by=effect.author.name)
         return line

@@ -18,7 +18,7 @@ from core import events, layers, memory, memorycards, wording
 from core.effects import Forget, Reindex, Remember, Share
 from core.errors import BadInput, LoopbridgeError, Refused, Rejected
 from core.events import Author
-from core.ids import IdentityKey, ThreadKey, TurnId, derived
+from core.ids import IdentityKey, ThreadKey, TurnId, derived, note_of
 from core.memory import Memo
 from core.people import Member
 from core.ports import Clock, Emit, Layers, Store
@@ -186,7 +186,7 @@ class Remembering:
         await self.store.keep(_held(effect.held), "")
 
     async def _forget(self, effect: Forget, layer: str) -> None:
-        going = f"memory:going:{effect.key}"
+        going = note_of(effect.key)
         await self.layers.sync(layer)
         there = dict(await self.layers.texts(layer, memory.FOLDER))
         among = memory.known(there)

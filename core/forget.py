@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from core import graph, journal
+from core import graph, journal, layers
 from core.asks import Ask
 from core.graph import Edge, Fact, Node
 from core.ids import IdentityKey, MemberId
@@ -24,6 +24,10 @@ SOMEBODY = "somebody"
 FORGOTTEN = "forgotten"
 KEPT_PROPS = frozenset({"bot", "id", "edited", "deleted", "size"})  # of a message or file that is emptied
 ENDED = frozenset({"done", "archived"})
+HELD = "memory:held:"  # facts that wait for a word on where they are to be kept
+COMMANDS = "chat:slack:slack:commands"  # taken from Slack, and not carried out yet
+# What a chat's adapter finds out again, or does without: where its posts are, and what the fields of forms begin with.
+FOUND_AGAIN = ("chat:slack:slack:pages:", "chat:discord:discord:form")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +143,27 @@ class Scope:
     def _stays(self, key: str) -> bool:
         return not (key in self.emptied or key in self.gone or key in self.decided)
 
+    def small(self, key: str, value: str) -> str | None:
+        """Return what is left of a small value that was kept, None when it goes. Raises ValueError for one that is not as it was written."""
+        if key.startswith(FOUND_AGAIN) or key in {
+            f"layer-told:{layers.personal(member)}" for member in map(MemberId, self.members)
+        }:
+            return None
+        if key.startswith(HELD) and value:
+            return None if any(self._named(text) for text in _texts(json.loads(value))) else value
+        if key == COMMANDS and value:
+            left = [
+                each
+                for each in json.loads(value)
+                if f"slack:{each['team']}/{each['user']}" not in self.identities
+            ]
+            return json.dumps(left)
+        return value
+
+    def _named(self, text: str) -> bool:
+        """Whether a text is the key of somebody, of a thread or of a message in one, that is to be forgotten."""
+        return text in self.identities or text.removeprefix("message:").partition("#")[0] in self.lanes
+
     def line(self, line: str) -> str:
         """Return what is left of a line of the journal; it keeps its number. Raises ValueError, KeyError or TypeError."""
         found: dict[str, Any] = json.loads(line)
@@ -177,3 +202,11 @@ class Scope:
         for body in found.get("proposals", ()):
             if body["decided_by"] in self.members:
                 body |= {"decided_by": None, "decider": SOMEBODY, "reason": ""}
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text in a value of JSON."""
+    if isinstance(value, str):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(part)

@@ -67,6 +67,11 @@ def derived(*parts: str) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
+def note_of(effect: str) -> str:
+    """Name the small value in which an effect notes what it began; it goes when that effect is over."""
+    return f"effect:{effect}"
+
+
 def slug(text: str, *, limit: int = 32) -> str:
     """Return `[a-z0-9-]` of at most `limit` characters, cut between words; "loop" when nothing is left."""
     words = re.findall(r"[a-z0-9]+", text.lower())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from adapters.store import facts, journal, proposals, schedules, walks, writes
@@ -72,8 +72,13 @@ NO_LOOP = (
 )
 NO_SESSION = "DELETE FROM session_entry WHERE session = :session"
 NO_MEMBER = ("DELETE FROM identity WHERE member = :member", "DELETE FROM member WHERE id = :member")
-# Facts that wait for a word on where they are to be kept.
-UNHELD = "DELETE FROM watermark WHERE key >= 'memory:held:' AND key < 'memory:held;' AND instr(value, '\"' || :word || '\"')"
+SMALL = "SELECT key, value FROM watermark"
+UNKEEP = "DELETE FROM watermark WHERE key = :key"
+# What an effect noted of itself, once nothing is to be done of it any more.
+UNNOTED = (
+    "DELETE FROM watermark WHERE key >= 'effect:' AND key < 'effect;' AND NOT EXISTS"
+    " (SELECT 1 FROM effect WHERE effect.over_at IS NULL AND 'effect:' || effect.key = watermark.key)"
+)
 PAST = "\U0010ffff"
 
 
@@ -109,9 +114,9 @@ def of_person(
     }
     waiting = {key for account in people for key in hand.column(LOOPS_WAITING, key=account)}
     own = [key for member in members for key in hand.column(OF_THREAD, thread=_own(member)[1])]
-    facts_of = {row["key"] for row in signed if row["kind"] == "memory"} - set(own)
+    facts_of = {row["key"] for row in signed if row["kind"] == "memory"} | set(_repeated(messages, hand))
     return forget.Scope(
-        emptied=frozenset(messages) | frozenset(files) | frozenset(facts_of),
+        emptied=frozenset(messages) | frozenset(files) | frozenset(facts_of - set(own)),
         wordless=frozenset(turns),
         begun=frozenset(row["key"] for row in signed if row["kind"] == "loop"),
         decided=frozenset(row["key"] for row in signed if row["kind"] == "decision") | marked,
@@ -123,6 +128,16 @@ def of_person(
         names=frozenset(name for name in names if name),
         at=at,
     )
+
+
+def _repeated(messages: Sequence[str], hand: Hand) -> Iterator[str]:
+    """Yield the facts that say what one of these messages says, word for word: somebody else had it remembered."""
+    for message in messages:
+        for key in list(hand.column(COMES_FROM, key=message, kind="distilled_from")):
+            if key.startswith("memory:"):
+                fact, said = (" ".join(hand.only(NODE, key=name)["text"].split()) for name in (key, message))
+                if fact == said:
+                    yield key
 
 
 def of_thread(thread: str, at: str, hand: Hand) -> forget.Scope:
@@ -200,8 +215,6 @@ def _unsay(scope: forget.Scope, hand: Hand) -> None:
         hand.run(UNSAY_NAMED, word=word)
         hand.run(UNKEYED, word=word)
         hand.run(UNDO_NAMED, word=word)
-    for word in scope.identities | scope.lanes:
-        hand.run(UNHELD, word=word)
     told = {
         layers.lane(key.removeprefix("memory:").rpartition("/")[0])
         for key in scope.emptied
@@ -210,6 +223,18 @@ def _unsay(scope: forget.Scope, hand: Hand) -> None:
     for lane in told | {_own(member)[0] for member in scope.members}:
         hand.run(UNSAY, lane=lane)
         hand.run(UNDO_ALL, lane=lane)
+    _small(scope, hand)
+
+
+def _small(scope: forget.Scope, hand: Hand) -> None:
+    """Take the words out of small values that were kept."""
+    hand.run(UNNOTED)
+    for row in list(hand.rows(SMALL)):
+        left = scope.small(row["key"], row["value"])
+        if left is None:
+            hand.run(UNKEEP, key=row["key"])
+        elif left != row["value"]:
+            hand.run(writes.KEEP, key=row["key"], value=left)
 
 
 def _own(member: str) -> tuple[ids.ThreadKey, str]:

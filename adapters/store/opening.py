@@ -16,6 +16,7 @@ REVISIONS = (
     "0004",
     "0005",
     "0006",
+    "0007",
 )  # oldest first; the last one is what `tables` says
 SMALL = 16 << 20
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -68,6 +68,7 @@ POSTPONE = (
 FINISH = (
     "UPDATE effect SET state = :state, result = :result, over_at = :now WHERE id = :id AND over_at IS NULL"
 )
+UNNOTE = "DELETE FROM watermark WHERE key = (SELECT 'effect:' || key FROM effect WHERE id = :id)"
 CARD = (
     "INSERT INTO card (key, posted, at) VALUES (:key, :posted, :now)"
     " ON CONFLICT (key) DO UPDATE SET posted = excluded.posted, at = excluded.at"
@@ -237,6 +238,7 @@ def postpone(job: int, until: datetime, why: str, hand: Hand) -> None:
 def finish(job: int, card: ids.CardKey | None, posted: str, failed: str, hand: Hand) -> None:
     """Mark a job as over, and say which message shows the card."""
     hand.run(FINISH, id=job, state="failed" if failed else "done", result=failed or posted, now=hand.now())
+    hand.run(UNNOTE, id=job)
     if card and posted:
         hand.run(CARD, key=card, posted=posted, now=hand.now())
 

@@ -154,7 +154,7 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
         """Return dollars and tokens spent."""
 
     async def keep(self, key: str, value: str) -> None:
-        """Remember a small value of the bridge's own (a watermark, a secret's seed)."""
+        """Remember a small value of the bridge's own (a watermark, a secret's seed). One under `ids.note_of` goes with its effect's end."""
 
     async def kept(self, key: str) -> str | None: ...
     async def transcript(self, session: str) -> Sequence[str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from core import events, graph
 from core.desk import Outcome
 from core.graph import Edge, EdgeKind, Node
-from core.ids import LoopId
+from core.ids import LoopId, note_of
 from core.testing.store_contract import Check
 from core.testing.store_rig import (
     LANE,
@@ -200,6 +200,20 @@ async def check_small_values_are_kept(rig: Rig) -> None:
         await store.keep("k", "3")
     async with rig.open() as store:
         assert await store.kept("k") == "3"
+
+
+async def check_what_an_effect_notes_goes_with_its_end(rig: Rig) -> None:
+    async with rig.open() as store:
+        one, two, three = await wanted(store, 1, say("1"), say("2"), say("3"))
+        for job in (one, two, three):
+            await store.keep(note_of(job.effect.key), "words")
+        await store.keep("k", "stays")
+        await store.finish(one.id)
+        await store.finish(two.id, failed="no such channel")
+        await store.postpone(three.id, until=at(500), why="the chat is away")
+    async with rig.open() as store:
+        left = [await store.kept(note_of(job.effect.key)) for job in (one, two, three)]
+        assert (left, await store.kept("k")) == ([None, None, "words"], "stays")
 
 
 async def check_a_write_is_seen_by_the_next_read(rig: Rig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from bridge import rebuilding
 from bridge.forgetting import Forgetter
 from core import errors, events, graph, layers
 from core.audience import Sight
-from core.ids import IdentityKey, message_key
+from core.desk import Outcome
+from core.ids import IdentityKey, message_key, note_of
+from core.people import Identity
 from core.redact import Redactor
 from tests.unit.journal_rig import Rig, Telling, a_long_story, lane, who
 
@@ -164,6 +167,90 @@ async def test_what_a_person_had_remembered(rig: Rig) -> None:
     await asyncio.to_thread(compaction.compact, opening.path_of(rig.url()))
     left = await everything(rig)
     assert not [words for words in ("adasown", "adasfact", "adasheld", "adaspage") if words in left]
+    assert await rebuilt_digest(rig) == after
+
+
+async def small(telling: Telling, values: Mapping[str, object]) -> None:
+    for key, value in values.items():
+        await telling.store.keep(key, value if isinstance(value, str) else json.dumps(value))
+
+
+async def left_of(telling: Telling, *keys: str) -> list[object]:
+    kept = [await telling.store.kept(key) for key in keys]
+    return [json.loads(value) if value else value for value in kept]
+
+
+async def test_small_values_say_nothing_of_whom_or_what_is_forgotten(rig: Rig) -> None:
+    waiting = [{"team": "T1", "user": user, "words": f"{user}word"} for user in ("UADA", "UMAYA")]
+    held = {
+        "memory:held:1": {"by": ["slack:T1/UADA", "Ada"], "text": "adaheld"},
+        "memory:held:2": {"key": f"message:{lane(6)}#3", "text": "sixheld"},
+        "memory:held:3": {"by": ["slack:T1/UMAYA", "Maya"], "text": "mayaheld"},
+        "memory:held:4": "",
+    }
+    forms = {
+        "chat:slack:slack:pages:T1": "1",
+        "chat:slack:slack:pages:T1:0": [["C1", "1.1", {}, []]],
+        "chat:discord:discord:form:0": ["t", "q", "draft"],
+    }
+    stays = {
+        "secret": ["s"],
+        "chat:slack:slack:seen:T1": {"C1/1.1": "2.1"},
+        "chat:slack:slack:commands": waiting,
+    }
+    async with rig.telling() as telling:
+        await a_story_with_secrets(telling)
+        (ada,) = [one for one in (await telling.store.people()).members.values() if one.name == "Ada"]
+        account = Identity(key=IdentityKey("slack:T1/UADA"), member=ada.id)
+        [arrival] = await telling.store.arrive(
+            [events.Deleted(lane=lane(9), at=rig.clock.now(), message="x")]
+        )
+        assert arrival is not None
+        await telling.store.settle(arrival, Outcome(identities=(account,)))
+        await small(
+            telling,
+            {
+                **held,
+                **forms,
+                **stays,
+                note_of("pin:no such effect"): "adapin",
+                f"layer-told:{layers.personal(ada.id)}": "t",
+            },
+        )
+        await forgetter(rig, telling).forget(await forgetter(rig, telling).plan("ada"))
+        assert await left_of(telling, *held) == [None, held["memory:held:2"], held["memory:held:3"], ""]
+        assert await left_of(telling, *stays) == [["s"], stays["chat:slack:slack:seen:T1"], waiting[1:]]
+        assert (
+            await left_of(
+                telling, *forms, note_of("pin:no such effect"), f"layer-told:{layers.personal(ada.id)}"
+            )
+            == [None] * 5
+        )
+        await forgetter(rig, telling).forget(await forgetter(rig, telling).plan(lane(6)))
+        assert await left_of(telling, *held) == [None, None, held["memory:held:3"], ""]
+    await asyncio.to_thread(compaction.compact, opening.path_of(rig.url()))
+    left = await everything(rig)
+    assert not [words for words in ("adaheld", "sixheld", "adapin", "UADAword") if words in left]
+
+
+async def test_what_others_had_remembered_in_somebodys_words(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        await a_long_story(telling)
+        said = await telling.says(lane(1), "ada", "adasfact  is so")
+        source = graph.message(message_key(lane(1), said))
+        for memo, text in (("0123456789ab", "adasfact is so"), ("ba9876543210", "Maya put it otherwise")):
+            await telling.tell(
+                events.Remembered(
+                    lane=lane(1), at=rig.clock.now(), layer=layers.NOTES, memo=memo, handle="m0", path=f"memory/x-{memo}.md", text=text,
+                    author=who("maya"), origin=f"message:{lane(1)}#99", source=source,
+                )
+            )  # fmt: skip
+        plan = await forgetter(rig, telling).plan("ada")
+        assert "2 facts in the team's notes (m0123456789ab, mba9876543210)" in plan.said()
+        await forgetter(rig, telling).forget(plan)
+        facts = await telling.store.find_nodes(kind="memory", prefix="memory:")
+        assert [fact.text for fact in facts] == ["", "Maya put it otherwise"]
+        after = await telling.store.digest()
     assert await rebuilt_digest(rig) == after
 
 

@@ -36,6 +36,22 @@ def test_migrations_make_what_a_new_file_gets(home: Path) -> None:
     } | {"alembic_version"}
 
 
+def test_notes_are_named_after_effects_that_are_not_over(home: Path) -> None:
+    with opening.connect(opening.engine(home / "old.db"), writes=True) as connection:
+        opening.migrate(connection, to="0006")
+        connection.exec_driver_sql(
+            "INSERT INTO effect (id, key, lane, card, priority, kind, state, payload, attempts, result, over_at) VALUES"
+            " (1, 'pin:1', 'l', NULL, 1, 'jot', 'waiting', '{}', 0, '', NULL), (2, 'forget:2', 'l', NULL, 1, 'forget', 'done', '{}', 0, '', 5)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO watermark (key, value) VALUES ('jot:pin:1', 'a'), ('memory:going:forget:2', 'b'), ('memory:held:3', 'c')"
+        )
+        connection.commit()
+        opening.migrate(connection)
+        kept = connection.exec_driver_sql("SELECT key, value FROM watermark ORDER BY key").all()
+    assert [tuple(row) for row in kept] == [("effect:pin:1", "a"), ("memory:held:3", "c")]
+
+
 def test_the_revisions_listed_are_those_on_disk() -> None:
     config = alembic.config.Config()
     config.set_main_option("script_location", str(opening.MIGRATIONS))
