@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from core import schedules, wording
+from core import landing, schedules, wording
+from core.asks import Ask
 from core.ids import Token
 from core.loop import Loop
 from core.message import Button, Buttons, Message, Text
@@ -42,11 +43,15 @@ def changed(schedule: Schedule, what: str, who: str) -> Message:
     return Message(blocks=(Text(text=words),))
 
 
-def skipped(schedule: Schedule, loop: Loop) -> Message:
-    """Return why a run was left out."""
+def skipped(schedule: Schedule, loop: Loop, commits: Ask | None) -> Message:
+    """Return why a run was left out; `commits` is the ask about those of a finished loop that have not landed."""
     busy = "waits for somebody to `/loop claim` it" if loop.status == "rfd" else "is still at work"
+    if commits is not None:
+        busy = f"has commits that have not landed. {landing.still(commits)}"
+        if commits.open:
+            busy += f" `approve {commits.handle}` or `deny {commits.handle}` makes way for the next run"
     words = (
-        f"A run of schedule {schedule.handle} (“{_task(schedule)}”) was left out: loop #{loop.handle} {busy}."
+        f"A run of schedule {schedule.handle} (“{_task(schedule)}”) was left out: loop #{loop.handle} {busy.rstrip('.')}."
         " It counts as no failure; the next run comes at its time."
     )
     return Message(blocks=(Text(text=words),))

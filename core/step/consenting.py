@@ -1,4 +1,4 @@
-"""Commits that land by a person's consent. Owns: before, waiting, ask, decided, landed, over. Imports: core. Effects: none: they are named.
+"""Commits that land by a person's consent. Owns: before, waiting, pending, ask, decided, landed, over. Imports: core. Effects: none: they are named.
 
 Consent is for one tip: what is committed on top of it later asks anew, for all that has not landed.
 """
@@ -16,8 +16,9 @@ from core.step.draft import Draft, ask_card
 
 RULE = "protected paths, links and submodules"
 MOST_NEWS = 20
-NEWER = "newer commits took their place"
-OVER = "the loop is over"
+NEWER = "newer commits took their place: the ask below is for all of them"
+OVER = "the loop is over: `/loop <task>` begins one that can make them anew"
+RESTS = "it was archived: a word here wakes the loop, and its next turn asks again"
 
 
 def before(draft: Draft, event: WorkTaken) -> Ask | None:
@@ -42,6 +43,15 @@ def waiting(draft: Draft) -> Ask | None:
     newest = max(mine, key=lambda ask: ask.asked_at, default=None)
     stands = newest is not None and newest.state in ("open", "allowed", "denied") and not newest.landed
     return newest if stands else None
+
+
+def pending(draft: Draft) -> Ask | None:
+    """Return the ask about commits that somebody can still answer, or whose answer is being carried out.
+
+    While there is one the loop is not put away for another by the clock: nobody would have taken the question back.
+    """
+    found = waiting(draft)
+    return found if found is not None and found.state in ("open", "allowed") else None
 
 
 def ask(draft: Draft, event: WorkTaken) -> None:
@@ -119,8 +129,8 @@ def withdraw(draft: Draft, ask: Ask, why: str) -> None:
     draft.show_settled(gone)
 
 
-def over(draft: Draft) -> None:
-    """End what still waits when the loop ends."""
+def over(draft: Draft, *, rests: bool = False) -> None:
+    """End what still waits when the loop ends, or `rests` until somebody wakes it."""
     for ask in draft.open_asks():
         if ask.about == "work":
-            withdraw(draft, ask, OVER)
+            withdraw(draft, ask, RESTS if rests else OVER)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core import distill, graph, layers, people, timecards
+from core import distill, graph, landing, layers, people, timecards
 from core.commands import Command
 from core.effects import Chore, Distil, Priority
 from core.events import Author, DistillDue, Posted, Pressed
 from core.ids import CardKey, LoopId, ThreadKey, Token, derived
 from core.loop import Condensing, Loop
 from core.people import Member
-from core.step import claims, driving, starting
+from core.step import claims, consenting, driving, starting
 from core.step.draft import Draft
 
 ROUNDS = 5  # of one tick: a long past costs no more than that in a day
@@ -56,6 +56,13 @@ def due(draft: Draft, event: DistillDue) -> None:
         _refuse(draft, event, "Only members can have something distilled.")
     elif loop is not None and loop.live and (loop.busy or loop.status in ("queued", "waiting", "rfd")):
         _refuse(draft, event, f"Loop #{loop.handle} is at work here.", "Ask again once it has finished.")
+    elif loop is not None and loop.live and (commits := consenting.pending(draft)) is not None:
+        _refuse(
+            draft,
+            event,
+            f"Loop #{loop.handle} has commits that have not landed. {landing.still(commits)}",
+            "Ask again once they have, or were left.",
+        )
     else:
         if loop is not None and loop.live:
             driving.put_away(draft)

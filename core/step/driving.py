@@ -182,7 +182,7 @@ def _done(draft: Draft, event: Posted, member: Member, command: Command) -> None
 
 def put_away(draft: Draft, *, archive: bool = False, rests: bool = False) -> None:
     """End this thread's loop; what it made is kept. One that `rests` keeps its session too."""
-    consenting.over(draft)
+    consenting.over(draft, rests=rests)
     draft.now(status="archived" if archive else "done", failure="", notice="", resting=rests)
     draft.close_loop(archive=archive and not rests)
     draft.show_status(priority=Priority.STATUS)

@@ -13,7 +13,7 @@ from core.events import Author, JobSaid, Posted, Ticked
 from core.ids import derived
 from core.people import Member
 from core.schedules import Schedule
-from core.step import driving, starting
+from core.step import consenting, driving, starting
 from core.step.draft import Draft
 
 QUOTED = re.compile(r"[\"“”„«'‘](.*?)[\"“”»'’](?:\s+(.*))?", re.DOTALL)
@@ -118,9 +118,11 @@ def ticked(draft: Draft, event: Ticked) -> None:
         return
     loop = draft.loop
     if loop is not None and loop.live:
-        if loop.busy or loop.status in ("queued", "waiting", "rfd"):
+        engaged = loop.busy or loop.status in ("queued", "waiting", "rfd")
+        commits = None if engaged else consenting.pending(draft)
+        if engaged or commits is not None:
             if not found.skipped:
-                draft.say(timecards.skipped(found, loop), what="skipped")
+                draft.say(timecards.skipped(found, loop, commits), what="skipped")
             draft.put_schedule(replace(found, skipped=True))
             return
         driving.put_away(draft)

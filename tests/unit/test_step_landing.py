@@ -223,6 +223,29 @@ def test_the_end_of_the_loop_withdraws_it_and_a_stop_does_not() -> None:
     assert [ask.state for ask in story.desk.asks] == ["withdrawn"]
 
 
+def test_a_withdrawn_ask_says_what_to_do() -> None:
+    story = asking()
+    story.says("maya", "/loop done")
+    assert "the loop is over: `/loop <task>` begins one that can make them anew" in story.told()
+    story = asking()
+    story.tell(events.WentIdle(lane=THREAD, at=story.at, loop=story.loop.id, since=story.loop.updated_at))
+    assert "– withdrawn" in story.told()
+    assert "a word here wakes the loop, and its next turn asks again" in story.told()
+    story = asking()
+    goes_on(story)
+    ends(story, A, B)
+    assert "newer commits took their place: the ask below is for all of them" in story.told()
+
+
+def test_a_loop_to_distill_leaves_commits_that_wait_answerable() -> None:
+    story = asking()
+    first = story.loop.id
+    given: dict[str, Any] = {"driver": "local:home/maya", "sources": (), "claims": ("claim:x",), "asked": "m"}
+    story.tell(events.DistillDue(lane=THREAD, at=story.at, order="o", audience="all", **given))
+    assert (story.loop.id, story.ask().state) == (first, "open")
+    assert f"wait for a word: ask {story.ask().handle}" in story.told()
+
+
 def test_no_call_of_the_agent_passes_for_an_ask_about_work() -> None:
     story = Story().started()
     story.calls("landing", about="work", tip=A)

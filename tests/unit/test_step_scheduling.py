@@ -81,6 +81,31 @@ def test_an_idle_loop_is_finished_first(days: Days) -> None:
     assert days.of(effects.CloseLoop)[0].loop == before
 
 
+def test_commits_that_wait_for_a_word_are_not_taken_from_whoever_is_to_say_it(days: Days) -> None:
+    days.a_run()
+    before = days.loop.id
+    days.results("Made settings.")
+    work = events.CommitTaken(sha="b" * 40, parents=(), subject="Work", at=days.at, files=())
+    why = events.DelicatePath(path=".mcp.json", why="it names programs")
+    days.taken(
+        commits=(work,), objections=("x",), delicate=(why,), shown="+x", base=days.loop.base, tip="b" * 40
+    )
+    days.tick()
+    ask = days.ask()
+    assert (days.loop.id, ask.state) == (before, "open")
+    assert "was left out" in days.told()
+    assert f"`approve {ask.handle}` or `deny {ask.handle}`" in days.told()
+    days.tick()
+    assert not days.last
+    days.at = ask.asked_at
+    days.presses("maya", days.token("once"))
+    days.tick()
+    assert days.loop.id == before  # they are on their way, which is to be told
+    days.tell(events.WorkLanded(lane=THREAD, at=days.at, loop=before, ask=ask.id, where="origin, branch x"))
+    days.tick()
+    assert days.loop.id != before
+
+
 def test_a_busy_loop_has_the_run_left_out_and_said_once(days: Days) -> None:
     days.a_run()
     running = days.loop.id
