@@ -15,7 +15,18 @@ from functools import partial
 from pathlib import Path
 
 from bridge import logs
-from tests.bench import capsules, chats, idle, report, sessions, slack_fifty, slack_line, slack_thread, stores
+from tests.bench import (
+    capsules,
+    chats,
+    fifty,
+    grounds,
+    idle,
+    report,
+    sessions,
+    slack_line,
+    slack_thread,
+    stores,
+)
 from tests.bench.report import Line
 
 BENCHES: Mapping[str, Callable[[Path], Awaitable[Sequence[Line]]]] = {
@@ -29,13 +40,15 @@ BENCHES: Mapping[str, Callable[[Path], Awaitable[Sequence[Line]]]] = {
     "slack-ack": slack_line.ack,
     "slack-sign": slack_line.sign,
     "slack-thread": slack_thread.thread,
-    "slack-fifty": slack_fifty.fifty,
+    "slack-fifty": partial(fifty.fifty, stage=grounds.on_slack),
     "discord-ack": partial(chats.hear, stage=chats.on_discord),
     "discord-sign": partial(chats.sign, stage=chats.on_discord),
     "discord-thread": partial(chats.thread, stage=chats.on_discord, messages=1_000),
+    "discord-fifty": partial(fifty.fifty, stage=grounds.on_discord),
     "matrix-ack": partial(chats.hear, stage=chats.on_matrix),
     "matrix-sign": partial(chats.sign, stage=chats.on_matrix),
-    "matrix-thread": partial(chats.thread, stage=chats.in_one_room, messages=100),
+    "matrix-thread": partial(chats.thread, stage=chats.in_one_room, messages=1_000),
+    "matrix-fifty": partial(fifty.fifty, stage=grounds.on_matrix),
 }
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 

@@ -11,15 +11,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from types import TracebackType
+from typing import Any, Self, cast
 
-from adapters.chat.slack import pace, plugin
+from adapters.chat.slack import pace
 from adapters.chat.slack.adapter import CAPS
 from core.errors import RateLimited
 from core.ids import ThreadKey
 from core.message import Message
-from core.ports import ChatAdapter
-from tests.bench.slack_crowd import ANSWERS, ASKS, crowd
+from core.ports import ChatAdapter, Clock
+from tests.bench.crowd import ANSWERS, ASKS, crowd
+from tests.bench.grounds import OnSlack
 from tests.far_sides.slack import Slack, Times
 
 FASTER = 10.0
@@ -47,6 +49,15 @@ class Quick:
     def __init__(self, chat: ChatAdapter) -> None:
         self._chat = chat
 
+    async def __aenter__(self) -> Self:
+        await self._chat.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._chat.__aexit__(kind, error, trace)
+
     async def post(self, thread: ThreadKey, message: Message, *, key: str) -> str:
         return await self._chat.post(thread, message, key=key)
 
@@ -57,23 +68,24 @@ class Quick:
             raise RateLimited(str(exc), retry_after=exc.retry_after / FASTER) from exc
 
 
+class QuickSlack(OnSlack):
+    """A workspace whose adapter lives by the quick clock."""
+
+    channels = 3
+
+    def adapter(self, clock: Clock, **memory: Any) -> ChatAdapter:
+        return cast("ChatAdapter", Quick(super().adapter(QuickClock(), **memory)))
+
+
 async def test_ten_loops_report_at_once(tmp_path: Path) -> None:
     async with Slack(times=Times(minute=pace.MINUTE / FASTER)) as slack:
-        slack.user("maya")
-        build = plugin.build(
-            clock=QuickClock(),
-            bot_tokens=[slack.bot_token],
-            app_token=slack.app_token,
-            api_url=slack.base_url,
-        )
-        async with build as chat:
-            quick = cast("ChatAdapter", Quick(chat))
-            async with crowd(slack, quick, tmp_path / "b.db", loops=10, channels=3) as loops:
-                await loops.reports(seconds=3.0, every=0.05, seed=3)
-                edits = loops.edits
-                await loops.told(30.0)
+        async with crowd(QuickSlack(slack), tmp_path / "b.db", loops=10) as loops:
+            await loops.reports(seconds=3.0, every=0.05, seed=3)
+            edits = loops.edits
+            await loops.told(30.0)
+            faults = await loops.faults()
         assert slack.refusals == 0
-        assert loops.faults() == []
+        assert faults == []
         assert edits > len(loops.loops), "the cards were hardly ever changed"
         # A card waits for its turn; what people wait for does not wait with it.
         assert max(loops.waits(ANSWERS) + loops.waits(ASKS)) < _longest_gap(slack)

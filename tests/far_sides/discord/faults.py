@@ -39,31 +39,45 @@ class Bucket:
 
 @dataclass(slots=True, kw_only=True)
 class Rates:
-    """The buckets: by route and channel. `limits` maps a pattern like "POST /channels/*/messages" to (requests, seconds)."""
+    """The buckets: by route and channel. `limits` maps a pattern like "POST /channels/*/messages" to (requests, seconds).
+
+    `together` is the limit of all requests but answers to interactions. `hit` counts refusals.
+    """
 
     limits: dict[str, tuple[int, float]] = field(default_factory=dict)
     usual: tuple[int, float] = (500, 1.0)
+    together: tuple[int, float] = (5_000, 1.0)
     hit: int = 0
     _buckets: dict[str, Bucket] = field(default_factory=dict)
+
+    def flood(self) -> float:
+        """Count one request of all; return for how many seconds it is too many (0 when it is not)."""
+        limit, window = self.together
+        _, over = self._count("*", limit, window)
+        return over
 
     def take(self, name: str, major: str) -> tuple[dict[str, str], float]:
         """Count one request; return the headers, and for how many seconds it is too many (0 when it is not)."""
         pattern = next((each for each in self.limits if fnmatch.fnmatchcase(name, each)), "")
         limit, window = self.limits.get(pattern, self.usual)
-        bucket = self._buckets.setdefault(f"{pattern or name}:{major}", Bucket(limit=limit, window=window))
-        now = time.monotonic()
-        if now >= bucket.until:
-            bucket.left, bucket.until = bucket.limit, now + bucket.window
-        over = bucket.left <= 0
-        bucket.left = max(0, bucket.left - 1)
-        after = bucket.until - now
-        self.hit += over
+        bucket, over = self._count(f"{pattern or name}:{major}", limit, window)
+        after = max(0.0, bucket.until - time.monotonic())
         headers = {
             "X-RateLimit-Limit": str(bucket.limit), "X-RateLimit-Remaining": str(bucket.left),
             "X-RateLimit-Reset": f"{time.time() + after:.3f}", "X-RateLimit-Reset-After": f"{after:.3f}",
             "X-RateLimit-Bucket": f"{abs(hash(pattern or name)):x}"[:16],
         }  # fmt: skip
-        return headers, after if over else 0.0
+        return headers, over
+
+    def _count(self, name: str, limit: int, window: float) -> tuple[Bucket, float]:
+        bucket = self._buckets.setdefault(name, Bucket(limit=limit, window=window))
+        now = time.monotonic()
+        if now >= bucket.until:
+            bucket.left, bucket.until = bucket.limit, now + bucket.window
+        over = bucket.left <= 0
+        bucket.left = max(0, bucket.left - 1)
+        self.hit += over
+        return bucket, bucket.until - now if over else 0.0
 
 
 class Faults:

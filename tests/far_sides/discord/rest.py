@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,11 +26,13 @@ Handler = Callable[[Call], Any]
 
 @dataclass(slots=True, kw_only=True)
 class Asked:
-    """One request as it came in, for tests that look."""
+    """One request, for tests that look: `at` is when it came in (monotonic seconds), `status` 0 until it is answered."""
 
     method: str
     path: str
     body: Any
+    at: float
+    status: int = 0
 
     @property
     def name(self) -> str:
@@ -65,11 +68,13 @@ class Rest:
         """Answer one request."""
         path = "/" + request.match_info["tail"]
         call, files = await self._read(request, path)
-        self.asked.append(Asked(method=request.method, path=path, body=call.body))
+        asked = Asked(method=request.method, path=path, body=call.body, at=time.monotonic())
+        self.asked.append(asked)
         fault = self.faults.take(f"{request.method} {path}")
         if fault is not None and (spoilt := await trouble.before(fault, request)) is not None:
             return spoilt
         answer = self._answer(request, path, call, files)
+        asked.status = answer.status
         return trouble.cut(request) if fault is not None and fault.kind == "reset" else answer
 
     def _answer(
@@ -82,6 +87,8 @@ class Rest:
             return trouble.answer({"message": "404: Not Found", "code": 0}, status=404)
         _, pattern, name, handler = known
         found = pattern.match(path)
+        if not path.startswith("/interactions/") and (over := self.rates.flood()):
+            return trouble.limited(over, {}, everywhere=True)
         major = MAJOR.match(path)
         headers, over = self.rates.take(name, major.group(1) if major else "")
         if over:
