@@ -75,7 +75,7 @@ def put(
         blocks.append(Text(text=f"why: “{wording.line(ask.why, 200)}”"))
     if decided := givencards.bearing(bearing(marks, ask.input)):
         blocks.append(Text(text=decided))
-    blocks.append(Buttons(buttons=(
+    blocks.append(Buttons(ask=ask.handle, buttons=(
         Button(label="Allow once", token=asks.token(ask, "once"), style="primary"),
         Button(label="Allow for this loop", token=asks.token(ask, "loop")),
         Button(label="Edit", token=asks.token(ask, "edit"), wants_text="What should run instead?", draft=exact),

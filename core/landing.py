@@ -93,13 +93,12 @@ def put(ask: Ask, *, notify: Sequence[IdentityKey], driver: str, expires_in: str
     told = [f"{wording.code(path, 100)}: {wording.clean(why)}" for path, why in work.paths]
     listed = [f"{wording.code(sha[:7])} {wording.line(subject, 80)}" for sha, subject, _ in work.commits]
     more = [f"… {len(listed) - NAMED} earlier ones"] if len(listed) > NAMED else []
-    # The handle comes before any word of the agent's: platforms that tell what to type read it from the card.
     blocks: list[Block] = [
         Text(text=f"ask {ask.handle} · rule: {ask.rule} · expires in {expires_in}"),
         Text(text="\n".join(told)),
         Text(text="\n".join([f"{_commits(work)} on branch {wording.code(work.branch, 80)}:", *more, *listed[-NAMED:]])),
         *_whole(ask, wording.visible(work.diff)),
-        Buttons(buttons=(
+        Buttons(ask=ask.handle, buttons=(
             Button(label="Land", token=asks.token(ask, "once"), style="primary"),
             Button(label="Leave it…", token=asks.token(ask, "deny"), style="danger", wants_text="Why not? (the agent is told)"),
         )),

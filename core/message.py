@@ -71,10 +71,14 @@ class Button:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buttons:
-    """A row of buttons. With a `question` they are its answers, all but those that want a text: some platforms have polls for that."""
+    """A row of buttons. With a `question` they are its answers, all but those that want a text: some platforms have polls for that.
+
+    `ask` is the handle of the ask they answer, for platforms that tell what to type: read from the text it could be the agent's word.
+    """
 
     buttons: tuple[Button, ...]
     question: str = ""
+    ask: str = ""
     kind: Literal["buttons"] = "buttons"
 
 

@@ -58,7 +58,7 @@ def put(ask: Ask, *, notify: Sequence[IdentityKey], driver: str, expires_in: str
     blocks.append(
         Text(text=f"ask {ask.handle} · expires in {expires_in} · nothing is changed before it is approved")
     )
-    blocks.append(Buttons(buttons=(
+    blocks.append(Buttons(ask=ask.handle, buttons=(
         Button(label="Approve", token=asks.token(ask, "once"), style="primary"),
         Button(label="Change…", token=asks.token(ask, "deny"), style="danger", wants_text="What should change? (the agent is told)"),
     )))  # fmt: skip

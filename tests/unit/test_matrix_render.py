@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -22,12 +23,13 @@ ASK = Message(
         Code(text="make test"),
         Text(text="ask 7f3 · rule: bash · expires in 24 h"),
         Buttons(
+            ask="7f3",
             buttons=(
                 Button(label="Allow once", token=Token("a"), style="primary"),
                 Button(label="Allow for this loop", token=Token("b")),
                 Button(label="Edit", token=Token("c"), wants_text="What instead?", draft="make test"),
                 Button(label="Deny…", token=Token("d"), style="danger", wants_text="Why not?"),
-            )
+            ),
         ),
     ),
     notify=(MAYA,),
@@ -62,6 +64,14 @@ def test_an_ask_says_how_to_answer() -> None:
         in sheet.html
     )
     assert list(signs.seeded(ASK)) == ["✅", "♾️", "❌"]
+
+
+def test_no_word_on_a_card_passes_for_the_handle_of_its_ask() -> None:
+    _, text, row = ASK.blocks
+    assert isinstance(row, Buttons)
+    others = Code(text="echo 'ask bad1 · rule: bash'")
+    assert "`approve 7f3`" in only(replace(ASK, blocks=(others, text, row))).text
+    assert "`approve" not in only(replace(ASK, blocks=(others, Buttons(buttons=row.buttons)))).text
 
 
 def test_a_cards_signs_are_named_and_not_put_on_it() -> None:

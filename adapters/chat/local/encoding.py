@@ -42,7 +42,9 @@ def _block(raw: Mapping[str, Any]) -> Block:
             return Fields(pairs=tuple((str(label), str(value)) for label, value in raw["pairs"]))
         case "buttons":
             return Buttons(
-                buttons=tuple(_button(button) for button in raw["buttons"]), question=raw.get("question", "")
+                buttons=tuple(_button(button) for button in raw["buttons"]),
+                question=raw.get("question", ""),
+                ask=raw.get("ask", ""),
             )
         case "attachment":
             return Attachment(name=raw["name"], content=raw["content"])

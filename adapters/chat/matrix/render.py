@@ -79,9 +79,7 @@ def _lines(message: Message, called: Sequence[str], name: NAME, hosts: Sequence[
             group = line.group
             yield line
     if signs.buttons(message):
-        told = signs.legend(
-            message, "\n".join(block.text for block in message.blocks if hasattr(block, "text"))
-        )
+        told = signs.legend(message)
         if told:
             yield Line(plain=told, html=markup.inline(told), group=group + 1)
 

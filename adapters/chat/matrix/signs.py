@@ -19,7 +19,6 @@ SIGNS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _WRITTEN: Final = frozenset({"Answer", "Other"})  # what has to be written has no sign
 _SPARE: Final = (*(f"{digit}\ufe0f\u20e3" for digit in "123456789"), "🔟")
-_HANDLE = re.compile(r"\bask ([0-9a-f]{3,32})\b")
 
 
 def plain_sign(sign: str) -> str:
@@ -69,12 +68,11 @@ def seeded(message: Message) -> Sequence[str]:
     return tuple(sign for sign, button in assigned(message).items() if not button.draft)
 
 
-def legend(message: Message, shown: str) -> str:
-    """Return the line that names a message's signs; `shown` is the message's text, which tells an ask's handle."""
+def legend(message: Message) -> str:
+    """Return the line that names a message's signs, and what can be typed in their place."""
     told = " · ".join(f"{sign} {button.label.rstrip('…')}" for sign, button in assigned(message).items())
-    found = _HANDLE.search(shown)
-    if found and is_ask(message):
-        handle = found.group(1)
+    handle = next((block.ask for block in message.blocks if isinstance(block, Buttons) and block.ask), "")
+    if handle:
         if not any(button.draft for button in buttons(message)):
             return f"{told} — react, or write `approve {handle}`, `deny {handle} because …`"
         return f"{told} — react, or write `approve {handle}`, `deny {handle} because …`, `edit {handle} …`"
