@@ -60,20 +60,27 @@ class Claims:
         return found
 
     async def retrace(self, effect: Retrace) -> None:
-        """Say which claims rest on a message that changed, and which decisions lose their words; none is nothing to say."""
-        found = [
-            node
-            for node in await self.store.distilled([graph.message(effect.message)])
-            if not node.props.get("deleted")
-        ]
+        """Say which claims and facts rest on a message that changed, and which decisions lose their words; none is nothing to say."""
+        message = graph.message(effect.message)
+        rest = await self.store.distilled([message], limit=CLAIMS)
+        found = [node for node in rest if not node.props.get("deleted")]
         claims = tuple(node.key for node in found if node.kind == "claim")
         marks = tuple(
             node.key for node in found if node.key.startswith(graph.MARK) and effect.how == "deleted"
         )
-        if claims or marks:
+        facts = [
+            node.key for node in found if node.kind == "memory" and not await self._stands(node.key, message)
+        ]
+        if claims or marks or facts:
             await self.emit(
                 events.SourceChanged(
                     lane=layers.lane(layers.KNOWLEDGE), at=self.clock.now(), message=effect.message, how=effect.how,
                     changed_at=effect.at, claims=claims, marks=marks,
+                    facts=tuple(facts),
                 )
             )  # fmt: skip
+
+    async def _stands(self, fact: str, message: str) -> bool:
+        """Whether a fact was said elsewhere as well, in a message that is still there."""
+        sources = await self.store.out_of(fact, "distilled_from")
+        return any(node.text and node.key != message for node in sources if node.kind == "message")

@@ -53,6 +53,9 @@ class Gathering:
             notes.append(f"{linked_to} that not everybody here can read (`/loop context add` asks for it)")
         found = await self._found(loop, said)
         pages, own = await self._pages(messages, found, sight)
+        taken_back = [node.key for node in pages if graph.flagged(node) == "deleted"]
+        if taken_back:
+            notes.append(f"{wording.count(len(taken_back), 'fact')} whose source was deleted")
         if own:
             notes.append(
                 f"{wording.count(own, 'page')} that only {wording.line(loop.driver_name, 40)} can see"
@@ -64,7 +67,7 @@ class Gathering:
             decisions=await self._decisions(loop, found, sight),
             linked=linked,
             loops=[*loops, *await self._earlier(loop)],
-            pages=pages,
+            pages=[node for node in pages if node.key not in taken_back],
             excluded=frozenset(loop.excluded),
             notes=notes,
         )

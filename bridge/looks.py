@@ -9,7 +9,7 @@ from bridge.gathering import opened
 from bridge.promoting import Promoting
 from bridge.whys import Whys, sight_of
 from bridge.works import Works
-from core import board, cards, focus, givencards, layers, memory, memorycards, proposalcards, reports
+from core import board, cards, focus, givencards, graph, layers, memory, memorycards, proposalcards, reports
 from core.effects import Look
 from core.errors import LoopbridgeError
 from core.loop import Loop
@@ -111,4 +111,7 @@ class Looks:
         if member is None:
             return reports.stranger()
         layer = layers.personal(member.id) if own else layers.NOTES
-        return memorycards.listing(memory.known(await self.layers.texts(layer, memory.FOLDER)), own=own)
+        facts = memory.known(await self.layers.texts(layer, memory.FOLDER))
+        nodes = await self.store.nodes([graph.memory(layer, memo.id) for memo in facts[: memorycards.LISTED]])
+        changed = {node.key.rpartition("/")[2]: graph.since(node) for node in nodes}
+        return memorycards.listing(facts, changed, own=own)

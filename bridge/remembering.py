@@ -24,6 +24,7 @@ from core.people import Member
 from core.ports import Clock, Emit, Layers, Store
 
 log = structlog.get_logger(__name__)
+DELETED = "What it rests on was deleted meanwhile, so nothing was remembered."
 OVER = "That was answered already. Nothing changed."
 
 
@@ -182,6 +183,9 @@ class Remembering:
         if (await self._member(effect.author)).id != member.id:
             who = wording.line(wish.author.name, 40)
             raise BadInput(f"{who} asked for this, and decides.", remedy="It still waits.")
+        if any(node.props.get("deleted") for node in await self.store.nodes([wish.said.key])):
+            await self.store.keep(_held(effect.held), "")
+            raise BadInput(DELETED, remedy="`/loop remember <fact>` keeps one in your own words.")
         await self.keep(layers.NOTES if effect.share else layers.personal(member.id), wish)
         await self.store.keep(_held(effect.held), "")
 

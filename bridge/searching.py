@@ -73,7 +73,8 @@ class Searching:
         out = (graph.loop(use.loop), *(loop.excluded if loop else ()))
         sight = Sight(thread=use.thread)
         found = await self.store.search(query, sight=sight, kinds=KINDS, limit=limit + len(out[:MOST]))
-        return [node for node in found if node.key not in out][:limit]
+        kept = [node for node in found if node.kind != "memory" or graph.flagged(node) != "deleted"]
+        return [node for node in kept if node.key not in out][:limit]
 
     async def _note(self, use: ToolUse, query: str, keys: tuple[str, ...]) -> None:
         asked = hashlib.sha256("\x1f".join([query, *keys]).encode()).hexdigest()[:32]
@@ -97,6 +98,8 @@ def _limit(wanted: Any) -> int:
 def _shown(node: Node) -> str:
     link = node.props.get("permalink", "")
     where = f' link="{prompts.attribute(link)}"' if link else ""
+    if changed := graph.since(node):
+        where += f' changed="{prompts.attribute(changed)}"'
     text = node.text if len(node.text) <= TEXT else node.text[:TEXT] + " …(cut)"
     name = (
         prompts.attribute(givencards.title(node))

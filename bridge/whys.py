@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core import cards, decided, graph, layers, references, reports, whys, wording
+from core import cards, decided, graph, layers, memory, memorycards, references, reports, whys, wording
 from core.audience import Sight
 from core.decided import Mark
 from core.effects import Look
@@ -15,7 +15,7 @@ from core.loop import Loop
 from core.message import Message
 from core.ports import Store
 
-CLAIMS, TOUCHING = 200, 200
+CLAIMS, TOUCHING, FACTS = 200, 200, 10
 SHORTEST_SHA = 4
 
 
@@ -27,12 +27,14 @@ class Whys:
     repos: tuple[str, ...]
 
     async def __call__(self, effect: Look, loop: Loop | None) -> Message:
-        """Return the way back from a page, a claim, a decision or a commit."""
+        """Return the way back from a page, a claim, a fact, a decision or a commit."""
         newest = loop.base if loop and loop.base != loop.first_base else ""
         asked = effect.argument.strip() or newest
         sight = sight_of(effect, loop)
         if "/" in asked:
             return await self._page(asked, effect, sight)
+        if fact := memory.HANDLE.match(asked):
+            return await self._fact(fact.group(1).lower(), sight)
         marks = await self._marks(loop, sight)
         named = asked.lower().lstrip("#")
         known = next((mark for mark in marks if mark.handle == named), None)
@@ -100,6 +102,28 @@ class Whys:
         ]
         return whys.page(found[0], rests, makers, sight)
 
+    async def _fact(self, identifier: str, sight: Sight) -> Message:
+        """Return what a fact of the team rests on. One's own are not told where others read along."""
+        prefix = graph.memory(layers.NOTES, identifier)
+        known = [
+            node
+            for node in await self.store.find_nodes(kind="memory", prefix=prefix, limit=FACTS)
+            if node.text and sight.sees(node.audience)
+        ]
+        if not known:
+            return cards.error(
+                f"No fact is called {wording.code(f'm{identifier}', 20)} here.",
+                "`/loop memory` shows what the team remembers.",
+            )
+        if len(known) > 1:
+            names = [f"m{node.key.rpartition('/')[2]} · {wording.line(node.text, 160)}" for node in known]
+            return cards.error(
+                "That could be any of these.", f"Say which, by its handle:\n{memorycards.candidates(names)}"
+            )
+        sources = await self.store.out_of(known[0].key, "distilled_from", limit=20)
+        said = [node for node in sources if node.kind == "message"]
+        return whys.fact(whys.Rests(claim=known[0], sources=said), f"m{identifier}", sight)
+
     async def _commit(self, sha: str, sight: Sight) -> Message:
         if decided.HANDLE.fullmatch(sha) and len(sha) < SHORTEST_SHA:
             return cards.error(
@@ -109,7 +133,7 @@ class Whys:
         if not all(char in "0123456789abcdef" for char in sha) or len(sha) < SHORTEST_SHA:
             return cards.error(
                 "Of what?",
-                "`/loop why 3f2a91c` (a commit), `/loop why knowledge/clock.md` (a page), `/loop why d3f` (a decision; `/loop decisions` lists them).",
+                "`/loop why 3f2a91c` (a commit), `/loop why knowledge/clock.md` (a page), `/loop why m3f2` (a fact), `/loop why d3f` (a decision; `/loop decisions` lists them).",
             )
         found = [
             node

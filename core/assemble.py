@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from core import prompts, wording
+from core import graph, prompts, wording
 from core.graph import Node
 
 CHARS_PER_TOKEN = 4
@@ -225,7 +225,7 @@ def _linked(node: Node) -> str:
 
 def _page(node: Node) -> str:
     name = prompts.attribute(node.key.partition(":")[2])
-    return f'<page path="{name}">\n{prompts.quoted(_cut(node.text, PAGE_CHARS))}\n</page>'
+    return f'<page path="{name}"{_changed(node)}>\n{prompts.quoted(_cut(node.text, PAGE_CHARS))}\n</page>'
 
 
 def _decision(node: Node) -> str:
@@ -251,7 +251,12 @@ def _asked(node: Node) -> str:
         return _decision(node)
     if node.kind == "message":
         return _linked(node)
-    return f'<{node.kind.replace("_", "-")} at="{_when(node)}">{prompts.quoted(_cut(node.text, PAGE_CHARS))}</{node.kind.replace("_", "-")}>'
+    return f'<{node.kind.replace("_", "-")} at="{_when(node)}"{_changed(node)}>{prompts.quoted(_cut(node.text, PAGE_CHARS))}</{node.kind.replace("_", "-")}>'
+
+
+def _changed(node: Node) -> str:
+    what = graph.since(node)
+    return f' changed="{prompts.attribute(what)}"' if what else ""
 
 
 def _when(node: Node) -> str:

@@ -40,7 +40,7 @@ WORDS: tuple[Word, ...] = (
     Word(name="files", usage="", about="the files the loop changed", example="/loop files", group="look"),
     Word(name="context", usage="[exclude <n|link> | add <link|page|loop> | refresh]", about="what the loop was given; take something out, put something in",
          example="/loop context add knowledge/clock.md", group="look"),
-    Word(name="why", usage="[commit | page | claim | decision]", about="walk back to the messages and decisions something rests on",
+    Word(name="why", usage="[commit | page | claim | fact | decision]", about="walk back to the messages and decisions something rests on",
          example="/loop why 3f2a91c", group="look"),
     Word(name="decide", usage="<text or link> [--supersedes <decision>]", about="mark a decision: it reaches loops and shows in their asks",
          example="/loop decide we pin every version --supersedes d3f", group="team"),

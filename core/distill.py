@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from core import commands, prompts, schedules, wording
+from core import commands, graph, prompts, schedules, wording
 from core.assemble import Capsule
 from core.errors import BadInput
 from core.graph import Node
@@ -125,11 +125,7 @@ def marked(node: Node) -> datetime | None:
 
 def open_claims(nodes: Sequence[Node]) -> list[Node]:
     """Return the claims whose source was edited or deleted, and that no distill has looked at since."""
-    return [
-        node
-        for node in nodes
-        if node.props.get("flagged", "") > node.props.get("reopened", "") and not node.props.get("deleted")
-    ]
+    return [node for node in nodes if graph.flagged(node) and not node.props.get("deleted")]
 
 
 def span(words: str, now: datetime) -> datetime:

@@ -51,6 +51,18 @@ def alone(fact: Fact) -> bool:
     return any(key.partition(":")[2].startswith("personal/") for key in (fact.src, fact.dst))
 
 
+def flagged(node: Node) -> str:
+    """Return what became of a thing's source ("edited", "deleted") since anybody looked at it again, empty when nothing did."""
+    props = node.props
+    return (props.get("how") or "changed") if props.get("flagged", "") > props.get("reopened", "") else ""
+
+
+def since(node: Node) -> str:
+    """Return that as words for the agent and for people, empty when nothing happened."""
+    how = flagged(node)
+    return f"its source was {how} since" if how else ""
+
+
 def person(identity: IdentityKey) -> str:
     return f"person:{identity}"
 
@@ -109,6 +121,11 @@ def path(repo_name: str, name: str) -> str:
 
 def memory(layer: str, memo: str) -> str:
     return f"memory:{layer}/{memo}"
+
+
+def layer_of(key: str) -> str:
+    """Return the layer that a fact (by its key) stands in."""
+    return key.partition(":")[2].rpartition("/")[0]
 
 
 def focus(tag: str) -> str:

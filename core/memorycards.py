@@ -5,7 +5,7 @@ Of a member's own memory nothing is said but that it is there, and how it is cal
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from core import memory, wording
 from core.events import Forgotten, Jotted, Remembered
@@ -15,6 +15,7 @@ from core.message import Button, Buttons, Message, Text
 
 SHOWN = 160  # characters of a fact in a line
 LISTED = 40
+CHANGED = "A fact whose source was deleted is given to no later loop. `/loop remember` with the same words keeps it, `/loop forget` takes it out."
 SHARE, OWN = "share", "own"
 _TOKEN = "memory"  # noqa: S105 - how a button's token begins
 
@@ -106,16 +107,19 @@ def candidate(memo: Memo, among: Sequence[Memo]) -> str:
     return f"{memory.handle(memo, among)} · {wording.line(memo.text, SHOWN)}"
 
 
-def listing(facts: Sequence[Memo], *, own: bool) -> Message:
-    """Return what is remembered, the newest first."""
+def listing(facts: Sequence[Memo], changed: Mapping[str, str], *, own: bool) -> Message:
+    """Return what is remembered, the newest first; `changed` says by a fact's id what became of its source."""
     lines = [
         f"{memory.handle(memo, facts)} · {wording.line(memo.text, SHOWN)} · {wording.line(memo.by, 30)}"
         + (f", {memo.when:%Y-%m-%d}" if memo.when else "")
         + (f" · [source]({memo.source})" if memo.source.startswith("https://") else "")
+        + (f" · {changed[memo.id]}" if changed.get(memo.id) else "")
         for memo in facts[:LISTED]
     ]
     if len(facts) > LISTED:
         lines.append(f"… and {len(facts) - LISTED:,} more, in `memory/` of the layer")
+    if any(changed.get(memo.id) for memo in facts[:LISTED]):
+        lines.append(CHANGED)
     if not lines:
         lines = [
             "Nothing yet. `/loop remember me <fact>` begins."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core import references, wording
+from core import graph, references, wording
 from core.audience import Sight
 from core.decided import Mark
 from core.graph import Node
@@ -28,7 +28,7 @@ def page(node: Node, claims: Sequence[Rests], makers: Sequence[Node], sight: Sig
     head = f"page {wording.code(node.key.partition(':')[2], 100)}" + (f" as of {tip[:7]}" if tip else "")
     if node.props.get("deleted"):
         head += " · it is no more"
-    flagged = sum(_flagged(rests.claim) for rests in claims)
+    flagged = sum(bool(graph.flagged(rests.claim)) for rests in claims)
     lines = [head]
     if flagged:
         lines.append(
@@ -54,9 +54,8 @@ def claim(rests: Rests, sight: Sight) -> Message:
 
 def claim_lines(rests: Rests, sight: Sight) -> list[str]:
     """Return a claim and its sources as lines."""
-    props = rests.claim.props
-    how = props.get("how") or "changed"
-    what = f" · to be looked at again: a source was {how}" if _flagged(rests.claim) else ""
+    how = graph.flagged(rests.claim)
+    what = f" · to be looked at again: a source was {how}" if how else ""
     lines = [f"• “{wording.line(rests.claim.text or '(gone)', 200)}”{what}"]
     lines += [f"   {_source(node, sight)}" for node in rests.sources[:SOURCES]]
     if len(rests.sources) > SOURCES:
@@ -64,6 +63,13 @@ def claim_lines(rests: Rests, sight: Sight) -> list[str]:
     if not rests.sources:
         lines.append("   it names no source")
     return lines
+
+
+def fact(rests: Rests, handle: str, sight: Sight) -> Message:
+    """Return what a remembered fact rests on."""
+    by = rests.claim.props.get("by", "")
+    head = f"fact {handle} of the team" + (f", from {wording.line(by, 60)}" if by else "")
+    return _why([head, *claim_lines(rests, sight)])
 
 
 def decision(
@@ -88,11 +94,6 @@ def decision(
     if older is not None:
         lines.append(f"in place of {older.handle}: “{wording.line(older.text, 160)}”")
     return _why(lines)
-
-
-def _flagged(claim: Node) -> bool:
-    """Whether a source changed since anybody looked at the claim."""
-    return claim.props.get("flagged", "") > claim.props.get("reopened", "")
 
 
 def _made(node: Node) -> str:

@@ -106,13 +106,17 @@ class ClaimsRead(Happening):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceChanged(Happening):
-    """A message that claims rest on was edited or deleted. `marks` are decisions that were made of it, and whose words go with it."""
+    """A message that claims and remembered facts rest on was edited or deleted.
+
+    `marks` are decisions that were made of it, and whose words go with it.
+    """
 
     message: MessageKey
     how: Literal["edited", "deleted"]
     changed_at: datetime
     claims: tuple[str, ...]
     marks: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
     kind: Literal["source_changed"] = "source_changed"
 
     @property

@@ -51,12 +51,15 @@ def retrace(draft: Draft, event: Edited | Deleted) -> None:
 
 
 def source_changed(draft: Draft, event: SourceChanged) -> None:
-    """Flag claims whose source was edited or deleted: the next distill reopens them. Decisions of it, whether live or over, lose its words."""
+    """Flag claims and facts whose source was edited or deleted; a distill reopens claims. Decisions of it, whether live or over, lose its words."""
     for key in event.claims:
         told(
             draft, key, "claim", layers.EVERYBODY,
             flagged=event.at.isoformat(), how=event.how, changed=wording.line(event.message, 200),
         )  # fmt: skip
+    for key in event.facts:
+        audience = layers.audience(graph.layer_of(key))
+        told(draft, key, "memory", audience, flagged=event.at.isoformat(), how=event.how)
     thread = event.message.partition("#")[0]
     for key in event.marks:
         told(draft, key, "decision", thread, deleted=event.changed_at.isoformat())

@@ -185,6 +185,7 @@ def _note(draft: Draft, event: Remembered) -> None:
         "path": event.path,
         "permalink": event.permalink,
         "deleted": "",
+        "reopened": event.at.isoformat(),  # whoever says it (again) stands for it
     }
     draft.facts.append(_fact(event, event.memo, event.text, props))
     if event.turn is None:

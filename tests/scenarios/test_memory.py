@@ -123,6 +123,7 @@ async def test_what_was_remembered_reaches_later_loops_and_what_is_ones_own_nobo
                 True,
                 False,
             )
+            await _taken_back(maya, talk, bridge.store)
             await _in_the_graph(made, bridge.store)
             await bridge.dispatcher.idle()
             digest = await bridge.store.digest()
@@ -130,6 +131,19 @@ async def test_what_was_remembered_reaches_later_loops_and_what_is_ones_own_nobo
         async with made.bridge() as bridge:
             # No journal holds what is one's own: its layer tells it anew.
             await _told(bridge.store, "memory", f"memory:{layers.personal(MemberId(''))}", "I like lemon tea")
+
+
+async def _taken_back(maya: Person, talk: Talk, store: Any) -> None:
+    """Delete what a fact rests on: the fact says so."""
+    said = await talk.says("/loop remember Deploys are on Tuesdays")
+    receipt = talk.text(await talk.sees("Remembered as m", after=said))
+    await maya.client.delete(said)
+    await _told(store, "memory", "memory:notes/", "Deploys", flagged=True)
+    said = await talk.says("/loop memory")
+    await talk.sees("Deploys are on Tuesdays · Maya", after=said)
+    assert talk.count("its source was deleted since") == 1
+    said = await talk.says(f"/loop why {receipt.split(':')[0].split()[-1]}")
+    await talk.sees("to be looked at again: a source was deleted", after=said)
 
 
 async def _in_the_graph(made: House, store: Any) -> None:
@@ -142,7 +156,7 @@ async def _in_the_graph(made: House, store: Any) -> None:
         by_audience[node.audience].append(node.text)
     mine = next(audience for audience in by_audience if audience.startswith("member:"))
     assert sorted(by_audience[mine]) == ["I like lemon tea", "Maya sleeps at noon"]
-    assert sorted(by_audience[layers.EVERYBODY]) == ["", "Tests need Redis"]
+    assert sorted(by_audience[layers.EVERYBODY]) == ["", "Deploys are on Tuesdays", "Tests need Redis"]
     (redis,) = [node for node in facts if node.text == "Tests need Redis"]
     walk = await store.walk(redis.key, depth=1)
     assert {edge.kind for edge in walk.edges if edge.src == redis.key} == {"links", "distilled_from"}
@@ -228,12 +242,12 @@ async def test_the_board_shows_pins_topics_and_who_is_waited_for() -> None:
         assert "Ship 2.0" not in shown(made, layers.NOTES, "focus.md")
 
 
-async def _told(store: Any, kind: str, prefix: str, words: str) -> None:
-    """Wait until the graph holds a node with these words."""
+async def _told(store: Any, kind: str, prefix: str, words: str, *, flagged: bool = False) -> None:
+    """Wait until the graph holds a node with these words, flagged if it is to be."""
     async with asyncio.timeout(10):
         while True:
             found = await store.find_nodes(kind=kind, prefix=prefix)
-            if any(words in node.text for node in found):
+            if any(words in node.text and bool(graph.flagged(node)) >= flagged for node in found):
                 return
             await asyncio.sleep(0.02)
 

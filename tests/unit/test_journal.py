@@ -393,16 +393,22 @@ async def test_schedules_claims_and_what_is_distilled_come_back(rig: Rig) -> Non
         first, _ = (await telling.store.desk(thread)).schedules
         await telling.says(thread, "maya", f"/loop schedule delete {first.handle}")
         at = telling.clock.now()
+        fact = events.Remembered(
+            lane=thread, at=at, layer="notes", memo="0123456789ab", handle="m012", path="memory/x-0123456789ab.md", text="It is frozen",
+            author=who("maya"), origin=f"message:{thread}#{source}", source=f"message:{thread}#{source}",
+        )  # fmt: skip
         claim = events.ClaimRead(
             n="abcd1234", text="The clock is frozen.", sources=(f"message:{thread}#{source}",)
         )
         key = message_key(thread, source)
         await telling.tell(
+            fact,
             events.ClaimsRead(
                 lane=knowledge, at=at, layer="knowledge", path="a.md", tip="a" * 40, claims=(claim,)
             ),
             events.SourceChanged(
                 lane=knowledge, at=at, message=key, how="edited", changed_at=at, claims=("claim:knowledge/a.md#abcd1234",),
+                facts=("memory:notes/0123456789ab",),
             ),
         )  # fmt: skip
         schedules = await telling.store.schedules()
@@ -414,5 +420,5 @@ async def test_schedules_claims_and_what_is_distilled_come_back(rig: Rig) -> Non
     assert (rebuilt.verified, rebuilt.graph) == (True, graph)
     async with SqlStore(rig.url("new.db"), clock=rig.clock) as store:
         assert await store.schedules() == schedules
-        (found,) = await store.distilled([f"message:{thread}#{source}"])
-        assert found.props["how"] == "edited"
+        found = await store.distilled([f"message:{thread}#{source}"])
+        assert {node.kind: node.props["how"] for node in found} == {"claim": "edited", "memory": "edited"}

@@ -207,6 +207,24 @@ async def test_a_closed_thread_waits_for_whoever_asked(tmp_path: Path, share: bo
         assert "answered already" in house.last(events.NotDone).what
 
 
+async def test_what_was_deleted_while_it_waited_is_not_kept(tmp_path: Path) -> None:
+    async with rig(tmp_path) as house:
+        said = await house.wrote("The merger is on", lane=CLOSED, name="ravi")
+        held = await house.do(replace(await house.says("", lane=CLOSED), reply_to=said))
+        assert isinstance(held, events.RememberHeld)
+        key = graph.message(message_key(CLOSED, said))
+        await house.fact(
+            graph.Node(key=key, kind="message", audience=CLOSED, at=START, props={"deleted": "now"})
+        )
+        choice = effects.Share(
+            key="s1", lane=CLOSED, held=held.held, share=True, author=who("maya"), press="p1"
+        )
+        await house.do(choice)
+        assert "was deleted meanwhile" in house.last(events.NotDone).what
+        assert not house.layers.written
+        assert "merger" not in (await house.store.kept(f"memory:held:{held.held}") or "")
+
+
 async def test_what_is_not_known_to_be_open_is_not(tmp_path: Path) -> None:
     async with rig(tmp_path) as house:
         await house.do(await house.says("We moved", lane=ThreadKey("discord:1/2/3")))
