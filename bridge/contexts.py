@@ -17,7 +17,8 @@ from bridge.capsules import Capsules
 from bridge.chats import Chats
 from bridge.home import Home
 from bridge.perform import Hand
-from bridge.promoting import PromoteTool, Promoting
+from bridge.promote_tool import PromoteTool
+from bridge.promoting import Promoting
 from bridge.referring import Referring
 from bridge.searching import Searching
 from config.settings import Settings

@@ -12,7 +12,8 @@ import pytest
 
 from adapters.store.store import SqlStore
 from bridge import aftermath, keeping
-from bridge.promoting import PromoteTool
+from bridge.news import News
+from bridge.promote_tool import PromoteTool
 from core import effects, events, focus, graph, layers, memory
 from core.desk import Outcome
 from core.errors import BadInput, LoopbridgeError, Refused, Unavailable
@@ -266,6 +267,45 @@ async def test_forgetting_by_handle_or_words_or_not_at_all(tmp_path: Path) -> No
         assert "Production" not in files[memory.TEAM_INDEX]
         await house.do(replace(effect, key="f4", words="m" + told.memo, personal=True, message="m4"))
         assert "No fact" in house.last(events.NotDone).what
+
+
+async def test_of_two_files_of_one_name_one_is_forgotten_by_its_place(tmp_path: Path) -> None:
+    async with rig(tmp_path) as house:
+        told = await house.do(await house.says("Staging is at db2"))
+        assert isinstance(told, events.Remembered)
+        copy = f"memory/copied-{told.memo}.md"
+        text = (await house.files())[told.path].replace("db2", "db3")
+        await house.layers.write(NOTES, "copy", {copy: text}, by="Ravi")
+        effect = effects.Forget(key="f1", lane=OPEN, words=told.handle, author=who("ravi"), message="m1")
+        await house.do(effect)
+        asked = house.last(events.NotDone)
+        assert "One name, 2 files" in asked.what
+        assert set(asked.candidates) == {
+            f"`{told.path}` · Staging is at db2",
+            f"`{copy}` · Staging is at db3",
+        }
+        assert {told.path, copy} < set(await house.files())
+        await house.do(replace(effect, key="f2", words=f"`{copy}`", message="m2"))
+        gone = house.last(events.Forgotten)
+        assert (gone.path, gone.twin) == (copy, told.path)
+        assert set(await house.files()) == {told.path, memory.TEAM_INDEX}
+        await house.do(replace(effect, key="f3", words=told.handle, message="m3"))
+        assert (house.last(events.Forgotten).path, house.last(events.Forgotten).twin) == (told.path, "")
+
+
+async def test_what_a_copy_says_is_told_once_the_other_file_is_gone(tmp_path: Path) -> None:
+    text = "Staging is at db2"
+    path = memory.place(text)
+    copy = f"memory/copied-{memory.identify(text)}.md"
+    file = f"---\nby: Ravi\n---\n\n{text}\n"
+    async with rig(tmp_path, notes={path: file, copy: file.replace("db2", "db3")}) as house:
+        news = News(store=house.store, clock=FakeClock(), emit=house.emit)
+        news.layers = house.layers
+        await news(NOTES)
+        await house.layers.write(NOTES, "tidy", {}, gone=[path], by="Ravi")
+        await news(NOTES)
+        moved = house.last(events.LayerMoved)
+        assert (moved.gone, [page.path for page in moved.pages]) == ((path,), [copy])
 
 
 async def test_an_index_follows_files_that_came_in_otherwise(tmp_path: Path) -> None:
