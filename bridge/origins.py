@@ -31,6 +31,7 @@ def context(
         remotes=remotes,
         grants=grants(settings),
         moved=moved,
+        most=settings.context.most,
     )
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from config.sections import Section, path_or_none
+from config.sections import GIB, MIB, Section, path_or_none
+from config.units import Size
 
 
 def _with_member(value: str) -> str:
@@ -33,6 +34,11 @@ class Context(Section):
         "",
         description="Each member's own repository, `{member}` standing for the member's id.",
         json_schema_extra={"expected": "a URL or path with {member} in it, or nothing", "hidden": True},
+    )
+    most: Size = Field(
+        GIB,
+        ge=MIB,
+        description="How much each layer may take on the bridge's disk; what would make it larger is not promoted.",
     )
 
 

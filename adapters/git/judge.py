@@ -106,7 +106,7 @@ def _in_all(candidates: Sequence[Candidate], rules: Rules) -> str:
     added = sum(change.size for candidate in candidates for change in candidate.changes)
     if not rules.all_bytes or added <= rules.all_bytes:
         return ""
-    return f"the work adds {_mega(added)} in all (the limit is {_mega(rules.all_bytes)})"
+    return f"the work adds {mega(added)} in all (the limit is {mega(rules.all_bytes)})"
 
 
 def against(change: Change, rules: Rules) -> str:
@@ -123,7 +123,7 @@ def against(change: Change, rules: Rules) -> str:
     if is_protected(change.path, rules.protected):
         return f"{'removes' if change.mode == GONE else 'changes'} {where} (a protected path)"
     if change.size > rules.file_bytes:
-        return f"adds {where} with {_mega(change.size)} (the limit is {_mega(rules.file_bytes)})"
+        return f"adds {where} with {mega(change.size)} (the limit is {mega(rules.file_bytes)})"
     return ""
 
 
@@ -191,7 +191,8 @@ def shown(path: bytes) -> str:
     return names.clean(path.decode("utf-8", "backslashreplace"), 120) or "(an invisible name)"
 
 
-def _mega(size: int) -> str:
+def mega(size: int) -> str:
+    """Return a number of bytes as people read it."""
     return f"{size / (1 << 20):.1f} MB"
 
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from adapters.git import comparing, judge, layer, names, promote, quarantine, safe, saving, workspace
+from adapters.git import comparing, judge, layer, names, promote, quarantine, room, safe, saving, workspace
 from core import errors, layers, memory, ports
 
 log = logging.getLogger(__name__)
@@ -36,12 +36,14 @@ class Landing:
         pack_bytes: int = 64 << 20,
         file_bytes: int = 5 << 20,
         all_bytes: int = 64 << 20,
+        most: int = 1 << 30,
     ) -> None:
         self._git = git
         self._of = of
         self._where = where
         self._moved = moved
         self._pack_bytes = pack_bytes
+        self._most = most
         self._workspace = workspace.Workspace(sandbox, author=agent)
         self._saving = saving.Saving(sandbox, agent=agent)
         # In a gated layer a person sees what is protected, first of all; elsewhere nobody would.
@@ -198,8 +200,9 @@ class Landing:
         raise layer.Overtaken(f"Others keep being faster on {one.name}.", remedy="Try again in a minute.")
 
     async def _keep(self, name: str, one: layer.Layer, tip: str) -> None:
-        """Move the judged objects of a tip into the layer; they are there already when this was done before."""
+        """Move the judged objects of a tip into the layer; they are there already when this was done before. Raises Refused when it is full."""
         kept = self._quarantines[name in layers.GATED].objects(_key(name), tip)
+        await room.check(self._git, one, kept, self._most)
         await asyncio.to_thread(promote.move, kept, one.path / "objects" / "pack")
         if (await self._git.run(one.path, "cat-file", "-t", tip)).text != "commit":
             raise errors.Unavailable(

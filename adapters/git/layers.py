@@ -25,6 +25,7 @@ class GitLayers:
 
     `remotes` are addresses by `knowledge`, `notes` and `personal`, the last one with `{member}` in it; a missing or empty one means
     that the repository in the home is the origin. `moved` is called with a layer's name after its `main` moved.
+    `most` is how many bytes one of them may take by promoting.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class GitLayers:
         remotes: Mapping[str, str] | None = None,
         grants: Mapping[str, str] | None = None,
         moved: Callable[[str], Awaitable[None]] = _nobody,
+        most: int = 1 << 30,
     ) -> None:
         self._home = home
         self._clock = clock
@@ -45,7 +47,7 @@ class GitLayers:
         self._moved = moved
         self.promotions = landing.Landing(
             self._git, of=self._one, where=self.mirror, sandbox=sandbox, agent=host.AUTHOR, packs=home / "quarantine-context",
-            moved=moved,
+            moved=moved, most=most,
         )  # fmt: skip
 
     async def sweep(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +19,10 @@ from tests.contract.git_rig import ENV, Rig, SystemClock
 class Team:
     """A home with layers, and loops with clones of them."""
 
-    def __init__(self, rig: Rig, **remotes: str) -> None:
+    def __init__(self, rig: Rig, remotes: Mapping[str, str], *, most: int = 1 << 30) -> None:
         self.rig = rig
         self.layers = layers.GitLayers(
-            home=rig.home / "state", sandbox=rig.sandbox, clock=SystemClock(), remotes=remotes
+            home=rig.home / "state", sandbox=rig.sandbox, clock=SystemClock(), remotes=remotes, most=most
         )
 
     @property
@@ -81,7 +82,7 @@ async def rig(home: Path, service_user: str) -> Rig:
 
 
 async def team_of(rig: Rig, **remotes: str) -> Team:
-    team = Team(rig, **remotes)
+    team = Team(rig, remotes)
     await team.layers.sweep()
     return team
 
@@ -203,6 +204,33 @@ async def test_one_file_under_many_names_is_as_large_as_all_of_them(rig: Rig) ->
     assert judged.objections == ("the work adds 67.7 MB in all (the limit is 64.0 MB)",)
     with pytest.raises(errors.Refused, match=r"67\.7 MB in all"):
         await team.port.land(NOTES, judged, request="x", subject="s", author="Maya")
+
+
+@pytest.mark.parametrize("name", [NOTES, KNOWLEDGE])
+async def test_a_layer_grows_up_to_its_bound_and_what_is_too_much_is_kept(rig: Rig, name: str) -> None:
+    team = Team(rig, {}, most=1_000_000)
+    await team.layers.sweep()
+
+    async def brings(who: str, script: str) -> str:
+        clone = await team.loop(name, who)
+        await clone.agent(script)
+        if name == NOTES:
+            landed = await clone.land(who)
+            assert isinstance(landed, ports.Landed)
+            return landed.tip
+        drafted = await team.port.draft(name, await clone.take(), branch=f"proposal/{who}")
+        assert isinstance(drafted, ports.Drafted)
+        return drafted.tip
+
+    much = "head -c {} /dev/urandom > {}.bin"
+    await brings("Maya", much.format(600_000, "a"))
+    refs = team.git(name, "for-each-ref")
+    with pytest.raises(errors.Refused, match=r"would take 1\.[12] MB.*limit is 1\.0 MB") as refused:
+        await brings("Ravi", much.format(600_000, "b"))
+    assert "kept in the loop's clone" in refused.value.remedy
+    assert "context.most" in refused.value.remedy
+    assert team.git(name, "for-each-ref") == refs
+    assert team.git(name, "cat-file", "-t", await brings("Ann", "echo small > c.md")) == "commit"
 
 
 async def test_what_cannot_be_shown_whole_is_not_proposed(rig: Rig) -> None:
