@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from core import events, layers
+from core import events, layers, memory
 from core.errors import LoopbridgeError
-from core.ports import Clock, Emit, Layers, Store
+from core.ports import Changes, Clock, Emit, Layers, Store
 
 log = structlog.get_logger(__name__)
 PART = 2 << 20  # characters of pages in one event
@@ -55,7 +55,8 @@ class News:
         changes = await self.layers.changes(layer, base)
         if changes.tip == base:
             return
-        for part, pages in enumerate(_parts(changes.pages)):
+        pages_now = {**await self._twins(layer, changes), **changes.pages}
+        for part, pages in enumerate(_parts(pages_now)):
             await self.emit(
                 events.LayerMoved(
                     lane=layers.lane(layer),
@@ -69,6 +70,12 @@ class News:
                 )
             )
         await self.store.keep(key, changes.tip)
+
+    async def _twins(self, layer: str, changes: Changes) -> Mapping[str, str]:
+        """Return files of facts whose names those had that are gone: somebody had copied one, and it still says something."""
+        gone = {memory.id_of(path) for path in changes.gone} - {""}
+        there = await self.layers.texts(layer, memory.FOLDER) if gone else {}
+        return {path: text for path, text in there.items() if memory.id_of(path) in gone}
 
 
 def _parts(pages: Mapping[str, str]) -> Iterator[tuple[events.Page, ...]]:

@@ -204,6 +204,7 @@ class Remembering:
             files = memory.index(layer, left)
             await self.layers.write(layer, subject, files, gone=[path], by=effect.author.name)
         identifier = memory.id_of(path)
+        twin = next((each.path for each in among if each.id == identifier and each.path != path), "")
         own = layer not in layers.TEAM
         await self.emit(
             events.Forgotten(
@@ -217,6 +218,7 @@ class Remembering:
                 author=effect.author,
                 message=effect.message,
                 via=effect.via or effect.lane if own else effect.via,
+                twin=twin,
             )
         )
 
@@ -226,7 +228,7 @@ class Remembering:
             return found[0]
         if not found:
             raise BadInput("No fact is called that, or holds those words.", remedy="`/loop memory` shows what there is.")  # fmt: skip
-        raise _Several(tuple(memorycards.candidate(memo, among) for memo in found))
+        raise _Several(found, among)
 
     async def _member(self, author: Author) -> Member:
         member = (await self.store.people()).of(author.identity)
@@ -251,11 +253,16 @@ class Remembering:
 
 
 class _Several(BadInput):
-    """Words that stand for more than one fact."""
+    """Words that stand for more than one fact, or for a fact of which somebody copied the file."""
 
-    def __init__(self, candidates: tuple[str, ...]) -> None:
-        super().__init__("That could be any of these.", remedy="Say which, by its handle:")
-        self.candidates = candidates
+    def __init__(self, found: tuple[Memo, ...], among: tuple[Memo, ...]) -> None:
+        copied = len({memo.id for memo in found}) == 1
+        what = (
+            f"One name, {len(found)} files: somebody copied one." if copied else "That could be any of these."
+        )
+        which = "Nothing was forgotten. Say which file:" if copied else "Say which, by its handle:"
+        super().__init__(what, remedy=which)
+        self.candidates = tuple(memorycards.candidate(memo, among) for memo in found)
 
 
 def _held(name: str) -> str:

@@ -137,8 +137,18 @@ def handle(memo: Memo, among: Sequence[Memo]) -> str:
     return f"m{memo.id}"
 
 
+def name(memo: Memo, among: Sequence[Memo]) -> str:
+    """Return how a fact is told from all others: by its handle, or where somebody copied its file, by its path as code."""
+    alone = all(other.id != memo.id or other.path == memo.path for other in among)
+    return handle(memo, among) if alone else wording.code(memo.path, 200)
+
+
 def matching(words: str, among: Sequence[Memo]) -> tuple[Memo, ...]:
-    """Return the facts that a handle, their very words, or words of theirs stand for."""
+    """Return the facts that a handle, a file, their very words, or words of theirs stand for."""
+    file = words.strip().strip("`").rpartition("/")[2]
+    placed = tuple(memo for memo in among if memo.path == f"{FOLDER}/{file}")
+    if placed:
+        return placed
     named = HANDLE.match(words.strip())
     if named:
         return tuple(memo for memo in among if memo.id.startswith(named.group(1).lower()))

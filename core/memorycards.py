@@ -51,6 +51,9 @@ def kept(event: Remembered) -> Message:
 
 def forgotten(event: Forgotten, *, own: bool) -> Message:
     """Return what is said once a fact is gone."""
+    if event.twin:
+        file, twin = wording.code(event.path, 200), wording.code(event.twin, 200)
+        return _note(f"{file} is gone; {twin} has the same name and stays. Earlier commits still hold both.")
     gone = "Later loops are not given it; earlier commits still hold it."
     if own:
         return _note(f"{event.handle} is out of your own memory. {gone}")
@@ -104,13 +107,13 @@ def candidates(words: Sequence[str]) -> str:
 
 def candidate(memo: Memo, among: Sequence[Memo]) -> str:
     """Return a fact as one of several."""
-    return f"{memory.handle(memo, among)} · {wording.line(memo.text, SHOWN)}"
+    return f"{memory.name(memo, among)} · {wording.line(memo.text, SHOWN)}"
 
 
 def listing(facts: Sequence[Memo], changed: Mapping[str, str], *, own: bool) -> Message:
     """Return what is remembered, the newest first; `changed` says by a fact's id what became of its source."""
     lines = [
-        f"{memory.handle(memo, facts)} · {wording.line(memo.text, SHOWN)} · {wording.line(memo.by, 30)}"
+        f"{memory.name(memo, facts)} · {wording.line(memo.text, SHOWN)} · {wording.line(memo.by, 30)}"
         + (f", {memo.when:%Y-%m-%d}" if memo.when else "")
         + (f" · [source]({memo.source})" if memo.source.startswith("https://") else "")
         + (f" · {changed[memo.id]}" if changed.get(memo.id) else "")

@@ -42,7 +42,7 @@ class Remembered(Happening):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten(Happening):
-    """A fact was taken out of a layer."""
+    """A fact was taken out of a layer. `twin` is another file of the same id that stays."""
 
     layer: str
     memo: str
@@ -52,6 +52,7 @@ class Forgotten(Happening):
     author: Author
     message: str
     via: str = ""
+    twin: str = ""
     kind: Literal["forgotten"] = "forgotten"
 
     @property

@@ -24,10 +24,11 @@ def moved(draft: Draft, event: LayerMoved) -> None:
         elif page.path != memory.TEAM_INDEX:
             draft.facts.append(_page(event, page.path, page.text[:PAGE_CHARS]))
     for path in event.gone:
-        if path != memory.TEAM_INDEX:
-            draft.facts.append(
-                remembering.gone(event, path) or _page(event, path, deleted=event.at.isoformat())
-            )
+        fact = remembering.gone(event, path)
+        if fact is not None:
+            draft.facts.append(fact)
+        elif path != memory.TEAM_INDEX and not memory.id_of(path):
+            draft.facts.append(_page(event, path, deleted=event.at.isoformat()))
 
 
 def _page(event: LayerMoved, path: str, text: str = "", *, deleted: str = "") -> graph.Node:

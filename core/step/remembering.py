@@ -110,9 +110,10 @@ def remembered(draft: Draft, event: Remembered) -> None:
 
 
 def forgotten(draft: Draft, event: Forgotten) -> None:
-    """Empty a fact's node, and say that it is gone."""
+    """Empty a fact's node, unless another file is of the same name, and say that it is gone."""
     own = event.layer not in layers.TEAM
-    draft.facts.append(_fact(event, event.memo, "", {"deleted": event.at.isoformat()}))
+    if not event.twin:
+        draft.facts.append(_fact(event, event.memo, "", {"deleted": event.at.isoformat()}))
     message = memorycards.forgotten(event, own=own)
     if own:
         draft.whisper(event.author.identity, message, what="forgotten")
@@ -153,9 +154,12 @@ def stands(event: LayerMoved, page: Page) -> graph.Node | None:
 
 
 def gone(event: LayerMoved, path: str) -> graph.Node | None:
-    """Return the fact whose file is no more, None for another kind of file."""
+    """Return the fact whose file is no more, None for another kind of file; one that stands in another file stays."""
     memo = memory.id_of(path)
-    return _fact(event, memo, "", {"deleted": event.at.isoformat()}) if memo else None
+    left = (memory.read(page.path, page.text) for page in event.pages)
+    if not memo or any(each.id == memo for each in left if each is not None):
+        return None
+    return _fact(event, memo, "", {"deleted": event.at.isoformat()})
 
 
 def _fact(

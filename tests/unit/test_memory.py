@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -126,6 +127,21 @@ def test_what_people_forget_by() -> None:
     assert memory.matching("tion", among) == ()
     assert memory.matching("", among) == ()
     assert memory.matching("m999999", among) == ()
+
+
+def test_files_of_one_name_are_told_apart_by_where_they_stand() -> None:
+    one, other = memo("Staging is at db2"), memo("Production is at db1")
+    copy = replace(one, path=f"memory/copied-{one.id}.md")
+    among = memory.known({**files(one, other), copy.path: memory.spell(copy)})
+    handle = memory.handle(one, among)
+    assert set(memory.matching(handle, among)) == {one, copy}
+    assert {memory.name(each, among) for each in among} == {
+        f"`{one.path}`",
+        f"`{copy.path}`",
+        memory.handle(other, among),
+    }
+    for words in (copy.path, f"`{copy.path}`", copy.path.removeprefix("memory/"), f"notes/{copy.path}"):
+        assert memory.matching(words, among) == (copy,)
 
 
 @pytest.mark.parametrize(

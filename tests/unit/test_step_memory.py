@@ -228,6 +228,28 @@ def test_a_fact_that_was_pushed_past_the_bridge_is_a_fact_all_the_same() -> None
     assert fact.kind == "page"
 
 
+def test_a_fact_whose_file_was_renamed_or_copied_stays_a_fact() -> None:
+    story = Story()
+    page = events.Page(
+        path="memory/b-0123456789ab.md", text="---\nby: Ravi\n---\n\nDeploys are on Tuesdays\n"
+    )
+    gone = "memory/a-0123456789ab.md"
+    story.tell(events.LayerMoved(lane=THREAD, at=story.at, layer=layers.NOTES, base="", tip="1", pages=(page,), gone=(gone,)))  # fmt: skip
+    assert [(node.text, node.props["deleted"]) for node in nodes(story, "memory")] == [
+        ("Deploys are on Tuesdays", "")
+    ]
+    assert not nodes(story, "page")
+    story.facts.clear()
+    story.tell(
+        events.Forgotten(
+            lane=THREAD, at=story.at, layer=layers.NOTES, memo="0123456789ab", handle="m012", path=gone, text="Deploys are on Mondays",
+            author=who("maya"), message="1", twin=page.path,
+        )
+    )  # fmt: skip
+    assert not nodes(story, "memory")
+    assert "`memory/b-0123456789ab.md` has the same name and stays" in story.told()
+
+
 def test_tags_are_words_on_the_loop_and_edges_in_the_graph() -> None:
     story = Story().started("/loop --tag auth,Mobile fix the flaky test")
     assert list(story.loop.tags) == ["auth", "mobile"]
