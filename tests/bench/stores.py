@@ -146,7 +146,8 @@ def _again(path: Path, empty: Path, count: int) -> tuple[float, int]:
         schema = [
             sql
             for (sql,) in full.execute(
-                "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'node\\_text\\_%' ESCAPE '\\' ORDER BY rowid"
+                "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND"
+                " name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow') ORDER BY rowid"
             )
         ]
         tables = [name for (name,) in full.execute(ORDERED)]
