@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from bridge.remembering import Remembering, Wish
+from bridge.remembering import Remembering
 from bridge.sources import Said, Sources
+from bridge.wishes import Wish
 from core import focus, graph, layers, memory, planning, wording
 from core.errors import BadInput, Refused
 from core.events import Author, LearnedAlone
@@ -112,6 +113,7 @@ class RememberTool:
             key=node.key if node else graph.thread(loop.thread),
             permalink=node.props.get("permalink", "") if node else "",
             audience=node.audience if node else loop.thread,
+            edited=node.props.get("edited", "") if node else "",
         )
 
 

@@ -7,18 +7,19 @@ before it goes.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
 
-from bridge.sources import Said, Sources
-from core import events, layers, memory, memorycards, wording
+from bridge import wishes
+from bridge.sources import Sources
+from bridge.wishes import Wish
+from core import events, graph, layers, memory, memorycards, wording
 from core.effects import Forget, Reindex, Remember, Share
 from core.errors import BadInput, LoopbridgeError, Refused, Rejected
 from core.events import Author
-from core.ids import IdentityKey, ThreadKey, TurnId, derived, note_of
+from core.ids import MessageKey, ThreadKey, derived, note_of
 from core.memory import Memo
 from core.people import Member
 from core.ports import Clock, Emit, Layers, Store
@@ -26,20 +27,6 @@ from core.ports import Clock, Emit, Layers, Store
 log = structlog.get_logger(__name__)
 DELETED = "What it rests on was deleted meanwhile, so nothing was remembered."
 OVER = "That was answered already. Nothing changed."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """A fact that is to be kept, whose wish that is, and what brought it."""
-
-    said: Said
-    author: Author
-    origin: str  # the graph's key of the message or the turn
-    at: ThreadKey  # the lane
-    via: str = ""
-    card: str = ""
-    learned: str = ""  # the handle of the loop whose agent promotes it
-    turn: TurnId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +127,21 @@ class Remembering:
             via=wish.via if layer in layers.TEAM else wish.via or wish.at,
         )
         await self.emit(told)
+        await self._overtaken(wish, told)
         return told
+
+    async def _overtaken(self, wish: Wish, told: events.Remembered) -> None:
+        """Say so when the message changed while its fact was being kept: what became of it then found no fact."""
+        for node in await self.store.nodes([wish.said.key]):
+            deleted, edited = node.props.get("deleted"), node.props.get("edited", "") != wish.said.edited
+            if node.kind == "message" and (deleted or edited):
+                now = self.clock.now()
+                await self.emit(
+                    events.SourceChanged(
+                        lane=layers.lane(layers.KNOWLEDGE), at=now, message=MessageKey(node.key.removeprefix("message:")),
+                        how="deleted" if deleted else "edited", changed_at=now, claims=(), facts=(graph.memory(told.layer, told.memo),),
+                    )
+                )  # fmt: skip
 
     def _memo(self, wish: Wish) -> Memo:
         said = wish.said
@@ -166,8 +167,8 @@ class Remembering:
 
     async def _hold(self, effect: Remember, wish: Wish) -> None:
         held = derived("held", effect.key)[:24]
-        if await self.store.kept(_held(held)) is None:
-            await self.store.keep(_held(held), json.dumps(_spelled(wish)))
+        if await self.store.kept(wishes.held(held)) is None:
+            await self.store.keep(wishes.held(held), wishes.spell(wish))
         await self.emit(
             events.RememberHeld(
                 lane=effect.lane, at=self.clock.now(), held=held, text=wish.said.text, author=wish.author, via=effect.via
@@ -175,19 +176,19 @@ class Remembering:
         )  # fmt: skip
 
     async def _share(self, effect: Share) -> None:
-        kept = await self.store.kept(_held(effect.held))
+        kept = await self.store.kept(wishes.held(effect.held))
         if not kept:
             raise BadInput(OVER)
-        wish = _wish(json.loads(kept), effect.held)
+        wish = wishes.read(kept, effect.held)
         member = await self._member(wish.author)
         if (await self._member(effect.author)).id != member.id:
             who = wording.line(wish.author.name, 40)
             raise BadInput(f"{who} asked for this, and decides.", remedy="It still waits.")
         if any(node.props.get("deleted") for node in await self.store.nodes([wish.said.key])):
-            await self.store.keep(_held(effect.held), "")
+            await self.store.keep(wishes.held(effect.held), "")
             raise BadInput(DELETED, remedy="`/loop remember <fact>` keeps one in your own words.")
         await self.keep(layers.NOTES if effect.share else layers.personal(member.id), wish)
-        await self.store.keep(_held(effect.held), "")
+        await self.store.keep(wishes.held(effect.held), "")
 
     async def _forget(self, effect: Forget, layer: str) -> None:
         going = note_of(effect.key)
@@ -263,38 +264,3 @@ class _Several(BadInput):
         which = "Nothing was forgotten. Say which file:" if copied else "Say which, by its handle:"
         super().__init__(what, remedy=which)
         self.candidates = tuple(memorycards.candidate(memo, among) for memo in found)
-
-
-def _held(name: str) -> str:
-    return f"memory:held:{name}"
-
-
-def _spelled(wish: Wish) -> dict[str, object]:
-    said, author = wish.said, wish.author
-    return {
-        "text": said.text,
-        "key": said.key,
-        "permalink": said.permalink,
-        "by": [said.by.identity, said.by.name],
-        "author": [author.identity, author.name],
-        "origin": wish.origin,
-        "at": wish.at,
-        "via": wish.via,
-    }
-
-
-def _wish(found: dict[str, object], held: str) -> Wish:
-    by, author = found["by"], found["author"]
-    return Wish(
-        said=Said(text=str(found["text"]), key=str(found["key"]), permalink=str(found["permalink"]), by=_author(by)),
-        author=_author(author),
-        origin=str(found["origin"]),
-        at=ThreadKey(str(found["at"])),
-        via=str(found["via"]),
-        card=held,
-    )  # fmt: skip
-
-
-def _author(pair: object) -> Author:
-    identity, name = pair if isinstance(pair, list) else ("", "")
-    return Author(identity=IdentityKey(identity), name=name)

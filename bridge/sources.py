@@ -24,7 +24,8 @@ LINK = re.compile(r"^<?(https?://[^\s<>]+)>?$")
 class Said:
     """A fact's words, who said them, and the node they stand in (`key`) with its permalink and audience.
 
-    `command` is the node of the message that asked for it to be kept, where that is another.
+    `command` is the node of the message that asked for it to be kept, where that is another; `edited` says when the message had been
+    edited as it was read, empty for words as they were first written.
     """
 
     text: str
@@ -33,6 +34,7 @@ class Said:
     permalink: str = ""
     audience: str = EVERYBODY
     command: str = ""
+    edited: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,7 @@ class Sources:
             permalink=node.props.get("permalink", ""),
             audience=node.audience,
             command=command,
+            edited=node.props.get("edited", ""),
         )
 
     async def linked(self, link: str, here: ThreadKey, member: Member | None) -> Node | None:

@@ -147,6 +147,24 @@ async def test_a_crash_after_the_writing_tells_it_as_new(tmp_path: Path) -> None
         assert [subject for _, subject, _ in house.layers.written] == ["memory: remember Staging is at db2"]
 
 
+@pytest.mark.parametrize("how", ["edited", "deleted"])
+async def test_a_source_that_changes_while_its_fact_is_written_flags_it(tmp_path: Path, how: str) -> None:
+    key = graph.message(message_key(OPEN, "3"))
+
+    class Slow(FakeLayers):
+        async def write(self, layer: str, subject: str, files: Any, *, gone: Any = (), by: str) -> str:
+            await house.fact(graph.Node(key=key, kind="message", audience=OPEN, at=START, props={how: "now"}))
+            return await super().write(layer, subject, files, gone=gone, by=by)
+
+    async with rig(tmp_path, made=Slow()) as house:
+        house.number = 2
+        assert await house.wrote("We deploy on Tuesdays", name="ravi") == "3"
+        await house.do(replace(await house.says(""), reply_to="3"))
+        changed = house.last(events.SourceChanged)
+        fact = graph.memory(NOTES, memory.identify("We deploy on Tuesdays"))
+        assert (changed.message, changed.how, changed.facts) == (message_key(OPEN, "3"), how, (fact,))
+
+
 async def test_a_reply_or_a_link_keeps_that_message_in_its_authors_name(tmp_path: Path) -> None:
     async with rig(tmp_path) as house:
         said = await house.wrote("We deploy on Tuesdays", name="ravi")
