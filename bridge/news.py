@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
-from core import events, layers, memory
+from core import events, graph, layers, memory
 from core.errors import LoopbridgeError
 from core.ports import Changes, Clock, Emit, Layers, Store
 
 log = structlog.get_logger(__name__)
 PART = 2 << 20  # characters of pages in one event
 CHARS = 20_000  # of one page
+MOST_KNOWN = 5_000  # pages of one layer that a rebuilt graph is looked through for
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +56,8 @@ class News:
         changes = await self.layers.changes(layer, base)
         if changes.tip == base:
             return
+        if not base:
+            changes = replace(changes, gone=await self._vanished(layer, changes))
         pages_now = {**await self._twins(layer, changes), **changes.pages}
         for part, pages in enumerate(_parts(pages_now)):
             await self.emit(
@@ -70,6 +73,15 @@ class News:
                 )
             )
         await self.store.keep(key, changes.tip)
+
+    async def _vanished(self, layer: str, changes: Changes) -> tuple[str, ...]:
+        """Return paths that the graph knows and the layer has no more: a rebuilt graph may be older than the layer, and nobody else would tell."""
+        known = [
+            *await self.store.find_nodes(kind="page", prefix=graph.page(layer, ""), limit=MOST_KNOWN),
+            *await self.store.find_nodes(kind="memory", prefix=graph.memory(layer, ""), limit=MOST_KNOWN),
+        ]
+        standing = {node.props.get("path", "") for node in known if not node.props.get("deleted")}
+        return tuple(sorted(standing - set(changes.pages) - {""}))
 
     async def _twins(self, layer: str, changes: Changes) -> Mapping[str, str]:
         """Return files of facts whose names those had that are gone: somebody had copied one, and it still says something."""
