@@ -131,7 +131,7 @@ async def test_a_client_that_goes_away_ends_the_work_upstream_and_pays_for_what_
         answer = await rig.post()
         await answer.content.readany()
         answer.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await rig.far.gone.wait()
         report = (await rig.until(1))[0]
     assert isinstance(report, ports.Metered)
@@ -148,7 +148,7 @@ async def test_a_client_that_leaves_before_the_first_byte_pays_an_estimate() -> 
         await until(lambda: bool(rig.far.seen))
         asking.cancel()
         report = (await rig.until(1))[0]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await rig.far.gone.wait()
     assert isinstance(report, ports.Metered)
     assert (report.model, report.output_tokens) == ("claude-sonnet-5-5", 0)

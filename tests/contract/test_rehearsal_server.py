@@ -192,7 +192,7 @@ async def test_answers_that_break() -> None:
 
 async def test_leaving_ends_a_stalled_answer() -> None:
     async with (
-        asyncio.timeout(5),
+        asyncio.timeout(30),
         Rehearsal(FAULTS) as model,
         client(model) as http,
         http.post("/v1/messages", json=body("stall", stream=True)) as answer,

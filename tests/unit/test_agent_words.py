@@ -192,6 +192,6 @@ async def test_places_are_given_in_order_even_when_somebody_leaves() -> None:
     await asyncio.wait(tasks)
     assert told == [(1, 1), (2, 2), (3, 3)]
     assert order == [0, 1, 3]
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(15):
         await work(9)
     assert order[-1] == 9

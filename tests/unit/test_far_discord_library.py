@@ -90,7 +90,7 @@ async def test_what_people_do_is_heard(far: FarDiscord, room: records.Channel, b
 
 async def heard(bot: Library, *wanted: str) -> None:
     """Wait for something to be heard, passing over what else is."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await bot.heard.get() != wanted:
             pass
 
@@ -156,7 +156,7 @@ async def test_commands_buttons_and_forms(far: FarDiscord, room: records.Channel
     answered = await far.hands.user_slash(maya, room, "loop start", task="fix", person=maya)
     card = answered.original
     assert card is not None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not card.components:  # noqa: ASYNC110 - the library edits it in its own time
             await asyncio.sleep(0.01)
     assert card.content == "fix for Maya"
