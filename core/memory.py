@@ -29,6 +29,7 @@ _FENCE = "---"
 _HEAD = ("id", "by", "when", "source", "thread", "origin", "learned")
 _FILE = re.compile(rf"^{FOLDER}/[a-z0-9-]+-[0-9a-f]{{{ID_LETTERS}}}\.md$")
 _OURS = re.compile(rf"^- \[[^\]]*\]\(([a-z0-9-]+-[0-9a-f]{{{ID_LETTERS}}}\.md)\)")
+_CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$")
 # Beginnings that keys have by agreement, and what stands behind a word that announces one.
 _KEYS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a private key", re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY")),
@@ -165,19 +166,22 @@ def secret(text: str) -> str:
 def index(layer: str, texts: Mapping[str, str]) -> dict[str, str]:
     """Return the layer's index as its files want it: path → text, empty when it reads so already.
 
-    The team's list is made of the files alone. A member's also holds what the agent writes there itself: of it, only the lines about
-    facts of ours come and go.
+    Only the lines about facts of ours come and go, and what a merge leaves where it meets two of them: people's own lines stay, and in a
+    member's index what the agent writes there itself.
     """
     own = layers.owner(layer) is not None
     path = OWN_INDEX if own else TEAM_INDEX
     facts = known(texts)
     lines = [_entry(memo, facts) for memo in facts]
     before = texts.get(path)
+    found = (before or "").replace("\r\n", "\n").split("\n")
+    met = any(line.startswith("<" * 7) for line in found)  # else a line of `=` is somebody's heading
+    kept = [line for line in found if not (_OURS.match(line) or (met and _CONFLICT.match(line)))]
     if own:
-        kept = [line for line in (before or "").splitlines() if not _OURS.match(line)]
         after = "\n".join([*_trimmed(kept), *lines])
     else:
-        after = "\n".join([TITLE, "", PREFACE, *(["", *lines] if lines else [])])
+        theirs = "\n".join(line for line in kept if line not in (TITLE, PREFACE)).strip("\n")
+        after = "\n\n".join(part for part in (TITLE, PREFACE, theirs, "\n".join(lines)) if part)
     after += "\n" if after else ""
     return {} if after == before or (before is None and not lines) else {path: after}
 

@@ -92,6 +92,34 @@ def test_a_members_index_keeps_what_the_agent_wrote_there() -> None:
     assert memory.index(MINE, {memory.OWN_INDEX: text}) == {memory.OWN_INDEX: mine}
 
 
+LINES = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=40)
+
+
+@given(st.lists(LINES, max_size=6), st.lists(LINES, max_size=6), st.sampled_from(["notes", MINE]))
+def test_a_broken_index_is_mended_and_keeps_peoples_own_lines(
+    above: list[str], below: list[str], layer: str
+) -> None:
+    fact, gone = memo("Staging is at db2"), memo("Production is at db1")
+    there = files(fact)
+    path = memory.OWN_INDEX if layer == MINE else memory.TEAM_INDEX
+    stale = f"- [m999]({gone.path.removeprefix('memory/')}): Production is at db1"
+    broken = "\n".join([*above, "<<<<<<< HEAD", stale, "=======", stale, ">>>>>>> theirs", *below])
+    text = memory.index(layer, {**there, path: broken})[path]
+    lines = [line for line in text.splitlines() if line.strip()]
+    assert [line for line in lines if line in (*above, *below)] == [
+        line for line in (*above, *below) if line.strip()
+    ]
+    assert sum("Staging is at db2" in line for line in lines) == 1
+    assert not [line for line in lines if "<<<<<<<" in line or "=======" in line or "Production" in line]
+    assert memory.index(layer, {**there, path: text}) == {}
+
+
+def test_a_heading_of_somebodys_is_no_conflict() -> None:
+    ours = "Ask Ravi\n=======\n\nbefore you change these."
+    (text,) = memory.index("notes", {**files(memo("Staging is at db2")), memory.TEAM_INDEX: ours}).values()
+    assert ours in text
+
+
 def test_a_layer_without_facts_has_no_index() -> None:
     assert memory.index("notes", {}) == {}
     assert memory.index(MINE, {}) == {}
