@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from pathlib import Path
 
 import claude_agent_sdk as sdk
@@ -172,9 +171,7 @@ async def test_a_process_that_lies(home: Path, lie: str) -> None:
     program = home / "liar.py"
     program.write_text(HANDSHAKE + LIES[lie])
     async with bench(home, rule("^go", say="x"), program=f"{sys.executable} {program}", silence=5.0) as b:
-        before = time.monotonic()
         await b.run("go")
-        assert time.monotonic() - before < 30
         end = last(b)
         assert isinstance(end, TurnBroke)
         assert end.what.endswith((".", "”"))
