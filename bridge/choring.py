@@ -95,7 +95,9 @@ class Choring:
 
     async def _archive(self, effect: Chore) -> None:
         now = self.clock.now()
+        # Whose work somebody has still to judge: a proposal, or commits that wait for a word.
         waited_for = {each.loop for each in await self.store.proposals()}
+        waited_for |= {ask.loop for ask in await self.store.open_asks()}
         loops = await self.store.loops(limit=LOOPS)
         for loop in chores.idle(loops, after=self.archive_after, now=now, waited_for=waited_for):
             await self.emit(events.WentIdle(lane=loop.thread, at=now, loop=loop.id, since=loop.updated_at))

@@ -64,7 +64,7 @@ def unfollow(draft: Draft, event: Posted, member: Member, command: Command) -> N
     """Stop following a loop from the thread this was said in."""
     loop = draft.loop
     if loop is None or event.via not in loop.followers:
-        raise BadInput("This thread follows no loop.")
+        raise BadInput("This thread follows no loop.", remedy="`/loop follow a1b2c3` has it follow one.")
     draft.say(reports.note(f"Loop #{loop.handle} is not followed from here any more."), what="unfollowed")
     draft.now(followers=tuple(thread for thread in loop.followers if thread != event.via))
     draft.unfollowed.append(ThreadKey(event.via))

@@ -131,7 +131,12 @@ def listed(draft: Draft, event: Posted, member: Member, command: Command) -> Non
         draft.look("decisions", "", event.author.identity)
         return
     if not people.may(member, "drive"):
-        raise BadInput(f"A {member.role} can't withdraw a decision.")
+        able = [other.name for other in draft.desk.people.members.values() if people.may(other, "drive")]
+        raise BadInput(f"A {member.role} can't withdraw a decision: {wording.names(able)} can.")
+    if not handle.strip():
+        raise BadInput(
+            "Which decision?", remedy="`/loop decisions withdraw d3f`; `/loop decisions` lists them."
+        )
     mark = _known(draft, handle.strip())
     marks.end(draft, mark, decided.WITHDRAWN)
     draft.say(givencards.withdrawn(mark, event.author.name), what=f"withdrawn:{mark.handle}")

@@ -26,7 +26,12 @@ def promote(draft: Draft, event: Posted, member: Member, command: Command) -> No
     if loop.busy:
         raise BadInput("The loop is at work.", remedy="Ask it to promote, or promote once it is finished.")
     if not loop.prepared or not loop.live:
-        raise BadInput(f"Loop #{loop.handle} has no clones to promote from: it is {loop.status}.")
+        raise BadInput(
+            f"Loop #{loop.handle} has no clones to promote from: it is {loop.status}.",
+            remedy="Wait until its workdir is made."
+            if loop.live
+            else "`/loop <task>` starts a new one in this thread.",
+        )
     names = layers.of(own(draft))
     chosen = tuple(known for known in names if name in ("", layers.folder(known)))
     if not chosen:
@@ -47,7 +52,9 @@ def promote(draft: Draft, event: Posted, member: Member, command: Command) -> No
 def _about_repo(draft: Draft) -> None:
     loop = draft.has()
     if not loop.repo:
-        raise BadInput("This loop works on no repository.")
+        raise BadInput(
+            "This loop works on no repository.", remedy="`/loop promote notes`, `knowledge` or `personal`."
+        )
     where = (
         f"Its commits up to {wording.code(loop.base[:7])} are at the origin of {wording.code(loop.repo, 40)}, on branch {wording.code(loop.branch, 80)}; each turn brings new ones there."
         if loop.base != loop.first_base

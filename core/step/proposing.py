@@ -210,14 +210,19 @@ def _able(draft: Draft, proposal: Proposal, author: Author, choice: Word) -> Mem
         )
     if not proposal.open:
         raise BadInput(
-            f"Proposal {proposal.handle} was {proposal.state} by {wording.line(proposal.decider, 40)}."
+            f"Proposal {proposal.handle} was {proposal.state} by {wording.line(proposal.decider, 40)}.",
+            remedy="Its branch and the reason are kept."
+            if proposal.state == "rejected"
+            else "It is on `main`.",
         )
     return member
 
 
 def _merge(draft: Draft, proposal: Proposal, member: Member, words: str, author: Author, via: str) -> None:
     if proposal.state == "merging":
-        raise BadInput(f"Proposal {proposal.handle} is being merged.")
+        raise BadInput(
+            f"Proposal {proposal.handle} is being merged.", remedy="Its card tells what comes of it."
+        )
     if proposal.state == "stale":
         raise BadInput(
             f"Proposal {proposal.handle} conflicts with what others merged.",
@@ -238,7 +243,9 @@ def _merge(draft: Draft, proposal: Proposal, member: Member, words: str, author:
 
 def _reject(draft: Draft, proposal: Proposal, member: Member, words: str, author: Author, via: str) -> None:
     if proposal.state == "merging":
-        raise BadInput(f"Proposal {proposal.handle} is being merged.")
+        raise BadInput(
+            f"Proposal {proposal.handle} is being merged.", remedy="Its card tells what comes of it."
+        )
     done = replace(
         proposal,
         state="rejected",

@@ -71,7 +71,10 @@ def _change(draft: Draft, event: Posted, member: Member, verb: str, handle: str)
         )
     who = wording.line(event.author.name, 40)
     if verb == "resume" and not found.paused:
-        raise BadInput(f"Schedule {found.handle} is not paused.")
+        raise BadInput(
+            f"Schedule {found.handle} is not paused.",
+            remedy=f"`/loop schedule pause {found.handle}` pauses it.",
+        )
     changes = {
         "pause": replace(found, paused=f"by {who}"),
         "resume": replace(found, paused="", failures=0, skipped=False, resumed_at=draft.at),

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
+from adapters.store.store import SqlStore
+from bridge.choring import Choring
 from core import chores, effects, events
+from core.desk import Outcome
 from core.ids import LoopId, ThreadKey
 from core.proposals import Proposal
 from core.testing import store_rig
+from core.testing.fakes import FakeClock
 from tests.unit.story import THREAD, Story, words
 
 DAY = timedelta(days=1)
@@ -70,6 +75,35 @@ def test_nothing_moved_and_nothing_waits_is_no_digest() -> None:
     loop = store_rig.a_loop(1)
     now = loop.updated_at + 3 * DAY
     assert chores.digest([loop], [], reads=lambda _: True, since=now - DAY, now=now) is None
+
+
+async def test_a_loop_whose_ask_waits_is_not_put_away(tmp_path: Path) -> None:
+    told: list[events.Event] = []
+
+    async def emit(event: events.Event) -> None:
+        told.append(event)
+
+    async def distil(effect: effects.Chore) -> None: ...
+
+    clock = FakeClock()
+    async with SqlStore(f"sqlite:///{tmp_path}/bridge.db", clock=clock) as store:
+        choring = Choring(
+            loops=tmp_path, store=store, clock=clock, emit=emit, digest_in="", remind_after=DAY, archive_after=14 * DAY, keep=90 * DAY,
+            packs=(), distil=distil,
+        )  # fmt: skip
+        loop = replace(store_rig.a_loop(1), status="idle")
+        ask = replace(store_rig.an_ask(1, loop), about="work")
+        for number, asks in enumerate(((ask,), (replace(ask, state="denied"),))):
+            [arrival] = await store.arrive(
+                [events.Deleted(lane=loop.thread, at=clock.now(), message=str(number))]
+            )
+            assert arrival is not None
+            await store.settle(arrival, Outcome(loop=loop, asks=asks))
+            await clock.sleep(15 * 86_400)
+            await choring(
+                effects.Chore(key="c", lane=loop.thread, job="archive", due=clock.now(), since=None)
+            )
+            assert len(told) == number
 
 
 def resting() -> Story:

@@ -100,7 +100,7 @@ def test_any_member_merges_what_is_not_protected_and_an_admin_anything() -> None
         story.press(name, "merge")
         assert (story.merges().reviewer, story.proposal.state) == (name.capitalize(), "merging")
         story.press("ada", "merge")
-        assert "is being merged" in story.told()
+        assert "is being merged. Its card tells what comes of it." in story.told()
 
 
 def test_a_merge_from_elsewhere_is_told_there_and_decides() -> None:
@@ -121,7 +121,7 @@ def test_a_merge_from_elsewhere_is_told_there_and_decides() -> None:
     assert (decision, "allowed", graph.commit(KNOWLEDGE, "c" * 40)) in edges
     assert (decision, "by", "person:local:home/ravi") in edges
     story.weighs("maya", "reject", "late")
-    assert "was merged by Ravi" in story.told()
+    assert "was merged by Ravi. It is on `main`." in story.told()
 
 
 def test_what_the_loop_changes_is_a_new_round_and_the_old_buttons_are_dead() -> None:
@@ -205,6 +205,8 @@ def test_a_rejected_proposal_keeps_its_reason() -> None:
     assert (story.proposal.state, story.proposal.reason) == ("rejected", "staging only")
     assert f"branch `{story.proposal.branch}` is kept" in story.told()
     assert "because staging only" in story.told()
+    story.weighs("maya", "merge")
+    assert "was rejected by Ravi. Its branch and the reason are kept." in story.told()
 
 
 def test_a_newer_draft_that_comes_after_the_decision_leaves_its_branch_and_is_said() -> None:

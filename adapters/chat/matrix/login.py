@@ -17,6 +17,7 @@ from adapters.chat.matrix.notebook import Notebook
 from core.errors import BadInput, Rejected
 
 DEVICE: Final = "device"
+OTHER: Final = "Put that account into matrix.user_id, or give what belongs to the one that stands there. Nothing was changed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,9 @@ async def _log_in(client: Client, account: Account, device: str) -> dict[str, st
         body["device_id"] = device
     answer = await client.ask("POST", f"{API}/login", body=body)
     if answer["user_id"] != account.user:
-        raise BadInput(f"the account is {answer['user_id']}, and the settings say {account.user}")
+        raise BadInput(
+            f"the account is {answer['user_id']}, and the settings say {account.user}", remedy=OTHER
+        )
     return {"user": answer["user_id"], "device": answer["device_id"], "token": answer["access_token"]}
 
 
@@ -96,7 +99,8 @@ async def _whoami(client: Client, account: Account, token: str) -> dict[str, str
         client.nio.access_token = ""
     if answer.get("user_id") != account.user:
         raise BadInput(
-            f"the access token belongs to {answer.get('user_id')}, and the settings say {account.user}"
+            f"the access token belongs to {answer.get('user_id')}, and the settings say {account.user}",
+            remedy=OTHER,
         )
     if not answer.get("device_id"):
         raise BadInput(
@@ -104,7 +108,8 @@ async def _whoami(client: Client, account: Account, token: str) -> dict[str, str
         )
     if account.device and answer["device_id"] != account.device:
         raise BadInput(
-            f"the access token belongs to device {answer['device_id']}, and the settings say {account.device}"
+            f"the access token belongs to device {answer['device_id']}, and the settings say {account.device}",
+            remedy="Leave matrix.device_id empty, or give the token of that device. Nothing was changed.",
         )
     return {"user": answer["user_id"], "device": answer["device_id"], "token": token}
 
