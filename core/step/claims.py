@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core import graph, layers, wording
+from core import graph, layers
 from core.effects import ReadClaims, Retrace
 from core.events import ClaimsRead, Deleted, Edited, LayerMoved, SourceChanged
 from core.ids import message_key
@@ -53,10 +53,7 @@ def retrace(draft: Draft, event: Edited | Deleted) -> None:
 def source_changed(draft: Draft, event: SourceChanged) -> None:
     """Flag claims and facts whose source was edited or deleted; a distill reopens claims. Decisions of it, whether live or over, lose its words."""
     for key in event.claims:
-        told(
-            draft, key, "claim", layers.EVERYBODY,
-            flagged=event.at.isoformat(), how=event.how, changed=wording.line(event.message, 200),
-        )  # fmt: skip
+        told(draft, key, "claim", layers.EVERYBODY, flagged=event.at.isoformat(), how=event.how)
     for key in event.facts:
         audience = layers.audience(graph.layer_of(key))
         told(draft, key, "memory", audience, flagged=event.at.isoformat(), how=event.how)
