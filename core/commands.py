@@ -112,6 +112,8 @@ LONELY = frozenset(
 )
 MOST_TAG_WORDS = 4  # more words than these read like a task
 TAG_WORD = re.compile(r"^#?\w[\w-]*,?$")
+AMOUNT = re.compile(r"\$?\d+(?:\.\d+)?$")
+BECAUSE = re.compile(r"because\b", re.IGNORECASE)
 LOOKS_LIKE_A_HANDLE = re.compile(r"^#?[0-9a-f]{3,32}$", re.IGNORECASE)
 LOOKS_LIKE_A_TIME = re.compile(
     r"[\"“„«]|(?:every|daily|hourly|weekly|monthly|weekdays)\b|(?:pause|resume|delete)(?:\s+#?[0-9a-f]{3,32})?$",
@@ -169,15 +171,18 @@ def parse(words: str) -> Command:
         and name not in BY_NAME
         and difflib.get_close_matches(name, NAMES, n=1, cutoff=0.8)
     )
-    if not first.startswith("-") and (misspelt or not rest):
+    if not first.startswith("-") and (misspelt or not rest or (name == "budget" and AMOUNT.match(rest))):
         # One word is no task; it is a subcommand that somebody misspelt or that does not exist.
         raise BadInput(f"There is no `/loop {_plain(first)}`.", remedy=suggestion(name))
     return _start(words)
 
 
 def suggestion(name: str) -> str:
-    """Return the sentence that names the nearest three subcommands."""
+    """Return the sentence that names the nearest three subcommands, or the option that a word stands for."""
     name = name[:LONGEST_WORD]
+    if (option := f"--{name}") in FLAGS or option in VALUED:
+        value = "" if option in FLAGS else " 5" if name == "budget" else " NAME"
+        return f"It is an option of a new loop: `/loop {option}{value} <task>`."
     scored = sorted(NAMES, key=lambda known: -difflib.SequenceMatcher(None, name, known).ratio())
     nearest = [f"`/loop {known}`" for known in scored[:3]]
     return f"Nearest: {', '.join(nearest)}. `/loop help` shows them all; a task of one word needs `/loop start` before it."
@@ -190,6 +195,15 @@ def _first_line_word(words: str) -> tuple[str, str, str]:
 
 def _is_handle(rest: str) -> bool:
     return bool(LOOKS_LIKE_A_HANDLE.match(rest))
+
+
+def _is_one(rest: str) -> bool:
+    return len(rest) <= LONGEST_WORD and len(rest.split()) == 1
+
+
+def _names_one(rest: str) -> bool:
+    """Whether what follows begins with a handle, or is a single word that was meant as one."""
+    return _is_handle(rest.split(None, 1)[0]) or _is_one(rest)
 
 
 def _are_tags(rest: str) -> bool:
@@ -208,9 +222,11 @@ def _fits(name: str, rest: str) -> bool:
 FITS: dict[str, Callable[[str], bool]] = {
     "list": lambda rest: rest == "all",
     "memory": lambda rest: rest == "me",
-    **dict.fromkeys(("approve", "deny", "answer"), lambda rest: _is_handle(rest.split(" ", 1)[0])),
-    "promote": lambda rest: rest.split(None, 1)[0] in ("notes", "knowledge", "personal", "repo"),
-    **dict.fromkeys(("merge", "reject", "edit-proposal"), lambda rest: _is_handle(rest.split(None, 1)[0])),
+    **dict.fromkeys(("approve", "answer", "merge", "reject", "edit-proposal"), _names_one),
+    "deny": lambda rest: _names_one(rest) or bool(BECAUSE.match(rest)),
+    "promote": lambda rest: (
+        rest.split(None, 1)[0] in ("notes", "knowledge", "personal", "repo") or _is_one(rest)
+    ),
     "claim": lambda rest: bool(LOOKS_LIKE_A_CODE.match(rest)) or " " not in rest,
     "follow": _is_handle,
     "link": lambda rest: bool(LOOKS_LIKE_A_CODE.match(rest)),

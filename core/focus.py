@@ -166,7 +166,9 @@ def unpinned(page: str, number: int) -> tuple[str, str]:
     if not 1 <= number <= len(there):
         raise BadInput(
             f"There is no pin {number}.",
-            remedy=f"There are {len(there)}; `/loop focus` shows them." if there else "Nothing is pinned.",
+            remedy=f"{wording.count(len(there), 'thing')} pinned: `/loop focus` numbers them."
+            if there
+            else "Nothing is pinned.",
         )
     lines = page.splitlines()
     places = [place for place, line in enumerate(lines) if _ITEM.match(line)]

@@ -21,9 +21,9 @@ def manage(draft: Draft, event: Posted, member: Member, command: Command) -> Non
         draft.whisper(event.author.identity, reports.people(draft.desk.people), what="people")
         return
     verb = command.rest.split(" ", 1)[0]
-    role = next((word for word in re.findall(r"\b(admin|member|guest)\b", command.rest)), "member")
     if not event.mentions:
-        raise BadInput("Say whom, by mention.", remedy="`/loop people add @ravi member`.")
+        raise unmentioned(command.rest, "Say whom, by mention.", "`/loop people add @ravi member`.")
+    role = "guest" if verb == "remove" else _role(command.rest)
     if not people.may(member, "admit") or (member.role != "admin" and (role == "admin" or verb == "remove")):
         raise BadInput("Only an admin does this.", remedy="Members can let in members and guests.")
     for key in event.mentions:
@@ -31,6 +31,24 @@ def manage(draft: Draft, event: Posted, member: Member, command: Command) -> Non
             _remove(draft, key)
         else:
             admit(draft, key, name_of(draft, key), role)  # type: ignore[arg-type]
+
+
+def unmentioned(words: str, what: str, remedy: str) -> BadInput:
+    """Return what is said where a person is to be mentioned: that nobody goes by the name, or `what`, when none was given."""
+    tried = re.search(r"(?<![\w@])@[\w.-]+", words)
+    return BadInput(
+        f"Nobody in this chat goes by {wording.code(tried.group(), 40)}." if tried else what, remedy=remedy
+    )
+
+
+def _role(words: str) -> str:
+    """Return the role that stands beside the mention; alone, a mention makes a member. Raises BadInput for any other words."""
+    beside = re.sub(r"<?@\S+", " ", words.partition(" ")[2])
+    if found := re.search(r"(?<![\w-])(admin|member|guest)(?![\w-])", beside):
+        return found.group()
+    if beside.strip():
+        raise BadInput("Say which role: admin, member or guest.", remedy="`/loop people add @ravi member`.")
+    return "member"
 
 
 def name_of(draft: Draft, key: IdentityKey) -> str:
@@ -80,7 +98,10 @@ def admit(draft: Draft, key: IdentityKey, name: str, role: Role, *, quiet: bool 
 def _remove(draft: Draft, key: IdentityKey) -> None:
     known = draft.desk.people.of(key)
     if known is None:
-        raise BadInput(f"{wording.line(name_of(draft, key), 40)} is not a member of this bridge.")
+        raise BadInput(
+            f"{wording.line(name_of(draft, key), 40)} is not a member of this bridge.",
+            remedy="`/loop people` shows who is.",
+        )
     _keep_an_admin(draft, known)
     # The identity stays bound to the member: what they did keeps its author, and their role is the least there is.
     draft.members.append(replace(known, role="guest"))

@@ -29,7 +29,7 @@ def typed(draft: Draft, event: Posted, member: Member | None, verb: str, handle:
     if ask is None:
         waiting = [known.handle for known in draft.open_asks()]
         hint = f"Waiting here: {', '.join(waiting)}." if waiting else "Nothing waits here."
-        raise BadInput(f"There is no ask `{handle}` in this thread.", remedy=hint)
+        raise BadInput(f"There is no ask {wording.code(handle, 40)} in this thread.", remedy=hint)
     choice = VERBS[verb]
     if choice not in asks.CHOICES[ask.kind]:
         how = HOW[ask.kind].format(handle=ask.handle)

@@ -12,7 +12,7 @@ from core.events import Author, Posted
 from core.ids import IdentityKey
 from core.loop import Loop
 from core.people import Member
-from core.step import consenting, messages, turns
+from core.step import admission, consenting, messages, turns
 from core.step.draft import Draft
 
 
@@ -93,9 +93,9 @@ def _handoff(draft: Draft, event: Posted, member: Member, command: Command) -> N
     loop = driven(draft, member)
     others = [(key, who) for key in event.mentions if (who := draft.desk.people.of(key))]
     if not others or not people.may(others[0][1], "drive"):
-        raise BadInput(
-            "Say who takes over, by mention.",
-            remedy="`/loop handoff @ravi`; they must be a member of the bridge.",
+        remedy = "`/loop handoff @ravi`; they must be a member of the bridge."
+        raise admission.unmentioned(
+            "" if event.mentions else command.rest, "Say who takes over, by mention.", remedy
         )
     key, who = others[0]
     if loop.busy and loop.private and who.id != loop.personal:

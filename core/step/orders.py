@@ -67,7 +67,7 @@ def _start(draft: Draft, event: Posted, member: Member, command: Command) -> Non
         known = draft.loop
         raise BadInput(
             f"This thread has a loop already: #{known.handle}, {known.title}.",
-            remedy="Talk to it here, or finish it with `/loop done`; another thread can have a loop of its own.",
+            remedy=f"Talk to it here, or finish it with `/loop done`; another thread can have a loop of its own.{_meant(command.rest)}",
         )
     begin = starting.Beginning(
         seed=event.dedup, member=member.id, author=event.author, message=event.message, files=event.files
@@ -75,10 +75,20 @@ def _start(draft: Draft, event: Posted, member: Member, command: Command) -> Non
     starting.start(draft, begin, command)
 
 
+def _meant(task: str) -> str:
+    """Return how a subcommand is written that a task begins with, empty for any other task."""
+    word = commands.BY_NAME.get(task.split(None, 1)[0].lower()) if task.strip() else None
+    return f" If you meant the subcommand: `/loop {word.name} {word.usage}`." if word else ""
+
+
 def _decide(draft: Draft, event: Posted, member: Member, command: Command) -> None:
     driving.here(draft)
     handle, _, words = command.rest.partition(" ")
     waiting = draft.open_asks()
+    if commands.BECAUSE.match(handle) or (
+        command.word == "answer" and not commands.LOOKS_LIKE_A_HANDLE.match(handle)
+    ):
+        handle, words = "", command.rest
     if not handle and len(waiting) == 1:
         handle = waiting[0].handle
     if not handle:
