@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from core import distill, events, graph, layers
 from core.effects import ReadClaims, Retrace
+from core.ids import MessageKey
 from core.ports import Clock, Emit, Store
 
 CLAIMS = 5_000  # of one page
@@ -39,17 +40,34 @@ class Claims:
         gone = [node.key for node in known if node.key not in keys and not node.props.get("deleted")]
         if not proven and not gone:
             return
+        read = tuple(
+            events.ClaimRead(
+                n=claim.n, text=claim.text, sources=tuple(sources[link] for link in claim.links if link in sources)
+            )
+            for claim in proven
+        )  # fmt: skip
+        there = {node.key for node in known}
+        made = {graph.claim(effect.layer, path, claim.n): claim.sources for claim in read}
+        # Told first: were it to be told second, a crash in between would find no new claims any more.
+        await self._late({key: rests for key, rests in made.items() if key not in there})
         await self.emit(
             events.ClaimsRead(
-                lane=effect.lane, at=self.clock.now(), layer=effect.layer, path=path, tip=effect.tip, gone=tuple(gone),
-                claims=tuple(
-                    events.ClaimRead(
-                        n=claim.n, text=claim.text, sources=tuple(sources[link] for link in claim.links if link in sources)
-                    )
-                    for claim in proven
-                ),
+                lane=effect.lane, at=self.clock.now(), layer=effect.layer, path=path, tip=effect.tip, gone=tuple(gone), claims=read
             )
         )  # fmt: skip
+
+    async def _late(self, made: Mapping[str, Sequence[str]]) -> None:
+        """Flag new claims (with their sources) on a message that was deleted before they were merged: nobody found them by it then."""
+        sources = dict.fromkeys(source for rests in made.values() for source in rests)
+        for node in await self.store.nodes(list(sources)):
+            if node.props.get("deleted"):
+                now = self.clock.now()
+                await self.emit(
+                    events.SourceChanged(
+                        lane=layers.lane(layers.KNOWLEDGE), at=now, message=MessageKey(node.key.removeprefix("message:")), how="deleted",
+                        changed_at=now, claims=tuple(key for key, rests in made.items() if node.key in rests),
+                    )
+                )  # fmt: skip
 
     async def _sources(self, links: Iterable[str]) -> Mapping[str, str]:
         """Return the keys of the messages that addresses lead to."""

@@ -278,6 +278,27 @@ async def test_claims_hang_on_their_messages_and_the_gone_ones_go(rig: Rig) -> N
     assert rig.of(events.ClaimsRead)[-1].gone == (node.key,)
 
 
+async def test_a_claim_whose_message_was_deleted_before_the_merge_is_flagged_at_once(rig: Rig) -> None:
+    await rig.tells("local:home/general/1", "frozen")
+    message = f"local:home/general/1#{rig.number - 1}"
+    (node,) = await rig.store.nodes([f"message:{message}"])
+    await rig.settle(facts=(replace(node, text="", props={"deleted": "now"}),))
+    found = await rig.hands()
+    page = events.Page(path="clock.md", text=f"- The clock is frozen. {message}\n")
+    read = effects.ReadClaims(key="k", lane=LANE, layer="knowledge", tip="a" * 40, pages=(page,))
+    await found[effects.ReadClaims](read)
+    (changed,) = rig.of(events.SourceChanged)
+    (claim,) = rig.of(events.ClaimsRead)[0].claims
+    key = graph.claim("knowledge", "clock.md", claim.n)
+    assert (changed.message, changed.how, changed.claims) == (message, "deleted", (key,))
+    known = graph.Node(key=key, kind="claim", audience="bridge", at=rig.clock.now(), text=claim.text)
+    await rig.settle(facts=(known,))
+    await found[effects.ReadClaims](replace(read, key="k2", tip="b" * 40))
+    assert (
+        len(rig.of(events.SourceChanged)) == 1
+    )  # it was told of: whoever reopened it since has looked at it
+
+
 def test_times_that_cannot_be_are_named(home: Path) -> None:
     (home / "config.toml").write_text(
         '[jobs.gc]\ncron = "61 * * * *"\n[jobs.archive]\ncron = "0 9 1 * mon"\n'
