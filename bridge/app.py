@@ -91,6 +91,7 @@ class Bridge:
         fine = all(state == "connected" for state in chats.values())
         return {
             "status": "ok" if fine else "degraded",
+            "home": str(self.settings.home),
             "chats": chats,
             "pending_events": self.dispatcher.pending,
             "pending_posts": self.delivery.pending,

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from bridge import wanted
 from bridge.chats import CONNECTED
-from bridge.checks_state import Daemon
+from bridge.checks_state import UNHEARD, Daemon
 from bridge.clock import SystemClock
 from bridge.home import Home
 from config.settings import Settings
-from core.errors import LoopbridgeError
+from core.errors import LoopbridgeError, Unavailable
 from core.ports import ChatAdapter, Finding
 
 PATIENCE = 40.0  # seconds one chat may take
@@ -25,6 +25,8 @@ async def chats(settings: Settings, running: Daemon) -> Sequence[Finding]:
         return [Finding(name="chats", ok=False, detail="none is enabled", remedy=remedy)]
     if running.running:
         return [_told(name, running) for name in given]
+    if running.held:
+        return [Finding(name=f"chat {name}", ok=True, detail=f"left to {UNHEARD}") for name in given]
     if not await asyncio.to_thread(Home(settings.home).marker.exists):
         return []
     results = await asyncio.gather(*(tried(name, arguments) for name, arguments in given.items()))
@@ -47,6 +49,11 @@ async def tried(
         detail, remedy = f"no answer within {PATIENCE:.0f} seconds", ""
     except LoopbridgeError as exc:
         detail, remedy = str(exc), exc.remedy
+        if isinstance(exc, Unavailable):
+            remedy = remedy or "Check this machine's network, then try again."
+    except OSError as exc:
+        detail = f"{exc.filename or 'its file'} cannot be used ({exc.strerror or exc})"
+        remedy = "See that the home can be written: its disk is neither full nor read-only."
     return [
         Finding(
             name=f"chat {name}",

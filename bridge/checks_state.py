@@ -18,30 +18,61 @@ from pathlib import Path
 
 import aiohttp
 
+from adapters.store import claim, opening
 from adapters.store.store import SqlStore
 from bridge import rules
 from bridge.clock import SystemClock
 from bridge.home import Home
 from config.errors import ConfigError
 from config.settings import Settings
+from core.errors import BadInput
 from core.ports import Finding
 
 ENOUGH = 2 << 30  # bytes: a clone, a database's growth and its reserve
 MIB = 1 << 20
 INIT = "Run `loopbridge init`."
+UNHEARD = "a bridge that runs here and does not answer on the port, such as that of `loopbridge chat`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
-    """What answers on our port: a bridge (with what it says of itself and of its chats), or nothing of ours."""
+    """What answers on our port: a bridge (with what it says of itself and of its chats), or nothing of ours.
+
+    `elsewhere` is the home of a bridge that answers there and is not ours; `held`: a bridge without that port has our database.
+    """
 
     running: bool
     status: str = ""
     chats: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: str = ""
+    held: bool = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether a bridge of this home runs, wherever it answers."""
+        return self.running or self.held
 
 
 async def daemon(settings: Settings) -> Daemon:
-    """Ask whether a bridge answers on the configured port."""
+    """Ask whether a bridge of this home runs: by the configured port, else by who has the database."""
+    said = await _healthz(settings)
+    home = str(said.get("home", settings.home))
+    if said and home == str(settings.home):
+        told = said.get("chats")
+        chats = told if isinstance(told, dict) else {}
+        return Daemon(
+            running=True,
+            status=str(said["status"]),
+            chats={str(name): str(state) for name, state in chats.items()},
+        )
+    held = False
+    with suppress(BadInput):  # what is wrong with the address, the database's own check says
+        held = await asyncio.to_thread(claim.held, opening.path_of(_url(settings)))
+    return Daemon(running=False, elsewhere=home if said else "", held=held)
+
+
+async def _healthz(settings: Settings) -> Mapping[str, object]:
+    """Return what a bridge on the configured port says of itself, nothing when there is none."""
     address = f"http://{_host(settings)}:{settings.http.port}/healthz"
     if settings.http.port:
         with suppress(aiohttp.ClientError, TimeoutError, ValueError, OSError):
@@ -51,14 +82,12 @@ async def daemon(settings: Settings) -> Daemon:
             ):
                 said = json.loads((await answer.content.read(1 << 16)).decode())
                 if isinstance(said, dict) and said.get("status") in ("ok", "degraded"):
-                    told = said.get("chats")
-                    chats = told if isinstance(told, dict) else {}
-                    return Daemon(
-                        running=True,
-                        status=str(said["status"]),
-                        chats={str(name): str(state) for name, state in chats.items()},
-                    )
-    return Daemon(running=False)
+                    return said
+    return {}
+
+
+def _url(settings: Settings) -> str:
+    return settings.database.url.get_secret_value() or Home(settings.home).database_url
 
 
 async def home(settings: Settings) -> Sequence[Finding]:
@@ -71,13 +100,14 @@ async def database(settings: Settings, running: Daemon) -> Sequence[Finding]:
     name = "database"
     if running.running:
         return [Finding(name=name, ok=True, detail="in use by the running bridge")]
+    if running.held:
+        return [Finding(name=name, ok=True, detail=f"in use by {UNHEARD}")]
     place = Home(settings.home)
     if not await asyncio.to_thread(place.marker.exists):
         return [Finding(name=name, ok=False, detail=f"there is no home at {place.root}", remedy=INIT)]
-    url = settings.database.url.get_secret_value() or place.database_url
     clock = SystemClock()
     stamp = clock.now().isoformat()
-    async with SqlStore(url, clock=clock) as store:
+    async with SqlStore(_url(settings), clock=clock) as store:
         await store.keep("doctor", stamp)
         same = await store.kept("doctor") == stamp
     detail = "opened, written durably and read back" if same else "what was written did not come back"
@@ -97,13 +127,17 @@ async def port(settings: Settings, running: Daemon) -> Sequence[Finding]:
         return [
             Finding(name=name, ok=ok, detail=f"a bridge answers on {where}: {running.status}", remedy=remedy)
         ]
+    other = "Stop what uses it, or set another: http.port in config.toml (0 takes any free one)."
+    if running.elsewhere:
+        detail = f"{where} belongs to a bridge of another home, {running.elsewhere}"
+        return [Finding(name=name, ok=False, detail=detail, remedy=other)]
     try:
         server = await asyncio.start_server(
             lambda _, writer: writer.close(), _host(settings).strip("[]"), settings.http.port
         )
     except OSError as exc:
-        remedy = "Stop what uses it, or set another: http.port in config.toml (0 takes any free one)."
-        return [Finding(name=name, ok=False, detail=f"{where}: {exc.strerror or exc}", remedy=remedy)]
+        why = os.strerror(exc.errno) if exc.errno else str(exc)
+        return [Finding(name=name, ok=False, detail=f"{where}: {why}", remedy=other)]
     server.close()
     await server.wait_closed()
     return [Finding(name=name, ok=True, detail=f"{where} is free")]
@@ -146,10 +180,15 @@ def _permissions(place: Home) -> Finding:
         return Finding(
             name=name, ok=False, detail=f"others can read {exposed}", remedy=f"chmod 600 {exposed}"
         )
-    with tempfile.TemporaryFile(dir=place.root) as file:
-        file.write(b"x")
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with tempfile.TemporaryFile(dir=place.root) as file:
+            file.write(b"x")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as exc:
+        detail = f"{place.root} cannot be written ({exc.strerror})"
+        remedy = "See that the disk is neither full nor read-only; the bridge's user has to own the folder."
+        return Finding(name=name, ok=False, detail=detail, remedy=remedy)
     return Finding(name=name, ok=True, detail=f"{place.root} is yours alone and can be written")
 
 

@@ -106,4 +106,8 @@ def show(found: Sequence[Finding]) -> None:
         if finding.remedy:
             out.print(f"  {'':<{width}}  → {finding.remedy}", style=None if finding.ok else "bold")
     wrong = sum(not finding.ok for finding in found)
-    out.print(f"\n{wrong} of {len(found)} need attention." if wrong else f"\nAll {len(found)} are well.")
+    out.print(
+        f"\n{wrong} of {len(found)} {'needs' if wrong == 1 else 'need'} attention."
+        if wrong
+        else f"\nAll {len(found)} are well."
+    )

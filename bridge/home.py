@@ -116,7 +116,7 @@ def prepare(home: Home) -> tuple[Step, ...]:
 
     Raises BadInput or Refused when the place cannot be a home of ours, Unavailable or StorageFull when it cannot be written.
     """
-    with _disk(home.root):
+    with disk(home.root):
         fresh = _take(home.root)
         steps = [Step(path=str(home.root), purpose="the home directory", state="made" if fresh else "there")]
         steps += [_file(home, home.marker, LAYOUT, "marks the folder as a home")]
@@ -249,7 +249,7 @@ def _git(*arguments: str, stdin: bytes = b"") -> None:
 
 
 @contextmanager
-def _disk(root: Path) -> Iterator[None]:
+def disk(root: Path) -> Iterator[None]:
     """Turn what the disk says into errors a person can read."""
     try:
         yield

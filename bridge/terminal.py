@@ -10,11 +10,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from adapters.chat.local import player, terminal
-from bridge import logs
-from bridge.chats import local_user
-from bridge.home import Home
+from bridge import checks_state, logs
+from bridge.chats import CONNECTED, local_user
+from bridge.home import Home, disk
+from config import settings as configuration
 from config.settings import Settings
 from core import commands
+from core.errors import BadInput, LoopbridgeError, Refused
 
 PATIENCE = 60.0  # seconds a script waits for what it expects, unless it says otherwise
 LOG = "chat.log"
@@ -37,19 +39,31 @@ async def _bridge(settings: Settings, home: Home) -> AsyncIterator[None]:
     if await asyncio.to_thread(_answers, home.chat_socket):
         yield
         return
+    if not settings.chat.local.enabled:
+        raise BadInput(
+            "The built-in chat is turned off.", remedy=f"Set chat.local.enabled = true in {home.config}."
+        )
+    if (await checks_state.daemon(settings)).alive:
+        raise Refused(
+            f"A bridge runs in {home.root}, but its built-in chat does not answer.",
+            remedy="`loopbridge doctor` says why.",
+        )
     from bridge import app
 
     sys.stderr.write(
         f"No bridge runs in {home.root}: this chat runs one until you leave. Its log: {home.root / LOG}\n"
     )
-    with (home.root / LOG).open("a", encoding="utf-8") as log:
+    with disk(home.root):
+        log = await asyncio.to_thread((home.root / LOG).open, "a", encoding="utf-8")
+    with log:
         logs.configure(
-            settings.logs.level,
-            settings.logs.format,
-            secrets=(settings.model.api_key.get_secret_value(),),
-            stream=log,
+            settings.logs.level, settings.logs.format, secrets=configuration.secrets(settings), stream=log
         )
-        async with app.open_bridge(settings):
+        async with app.open_bridge(settings) as bridge:
+            state = bridge.chats.states()["local"]
+            if state != CONNECTED:
+                what, _, remedy = state.partition(" → ")
+                raise LoopbridgeError(f"The built-in chat cannot be entered: {what}.", remedy=remedy)
             yield
 
 

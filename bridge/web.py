@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -34,7 +36,7 @@ async def serve(host: str, port: int, *, health: Health, metrics: Metrics) -> As
             await site.start()
         except OSError as exc:
             raise Rejected(
-                f"Port {port} on {host} cannot be listened on: {exc.strerror}",
+                f"Port {port} on {host} cannot be listened on: {os.strerror(exc.errno or errno.EADDRINUSE)}.",
                 remedy="Another bridge may be running; stop it, or set another port: http.port in config.toml (0 takes any free one).",
             ) from exc
         yield runner.addresses[0][1]

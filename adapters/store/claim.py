@@ -1,4 +1,4 @@
-"""Who may open a database file. Owns: Claim (a lock file) and Reserve (room kept for a full disk). Imports: core.errors. Effects: files beside the database."""
+"""Who may open a database file. Owns: Claim (a lock file), held, and Reserve (room kept for a full disk). Imports: core.errors. Effects: files beside the database."""
 
 from __future__ import annotations
 
@@ -50,6 +50,21 @@ class Claim:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def held(database: Path) -> bool:
+    """Whether somebody has the lock of a database now."""
+    try:
+        file = os.open(database.with_name(database.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 class Reserve:

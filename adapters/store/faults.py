@@ -26,8 +26,8 @@ def damaged(path: Path, detail: object) -> errors.Damaged:
     """Return what is raised when the file cannot be read as our database."""
     return errors.Damaged(
         f"The database {path} is damaged ({detail}). It was left as it is.",
-        remedy=f"Keep a copy of {path} and the files beside it, then put a backup in its place; "
-        "without one, move it away and start with an empty database.",
+        remedy=f"Stop the bridge and move {path} and the files beside it away; then put a backup in their place, "
+        "or make it anew from the journal: `loopbridge rebuild`.",
     )
 
 

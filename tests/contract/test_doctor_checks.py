@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +14,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from adapters.store.store import SqlStore
 from bridge import checks_chats, checks_jobs, checks_outside, checks_state, doctor
+from bridge.clock import SystemClock
 from bridge.home import Home, prepare
 from config import chores
 from config import settings as configuration
@@ -92,7 +96,10 @@ async def test_a_port_in_use(ready: Path) -> None:
     async with far_side(200, "not ours") as port:
         given = await load(ready, HTTP__PORT=port)
         assert not (await checks_state.daemon(given)).running
-        assert "in use" in wrong(await checks_state.port(given, NOTHING))[0].detail
+        assert (
+            wrong(await checks_state.port(given, NOTHING))[0].detail
+            == f"127.0.0.1:{port}: Address already in use"
+        )
 
 
 @pytest.mark.parametrize(("status", "word"), [(200, "ok"), (503, "degraded")])
@@ -103,6 +110,42 @@ async def test_our_own_bridge_on_the_port(ready: Path, status: int, word: str) -
         assert running == checks_state.Daemon(running=True, status=word)
         assert bool(wrong(await checks_state.port(given, running))) == (word != "ok")
         assert not wrong(await checks_state.database(given, running))
+
+
+async def test_a_bridge_of_another_home_on_the_port_is_not_ours(ready: Path) -> None:
+    body = {"status": "ok", "home": "/srv/other", "chats": {"local": "connected"}}
+    async with far_side(200, json.dumps(body)) as port:
+        given = await load(ready, HTTP__PORT=port)
+        other = await checks_state.daemon(given)
+        assert not other.running
+        [found] = wrong(await checks_state.port(given, other))
+        assert "/srv/other" in found.detail
+        assert "http.port" in found.remedy
+        [opened] = await checks_state.database(given, other)
+        assert "written durably" in opened.detail
+
+
+async def test_a_bridge_that_runs_without_a_port_is_nothing_wrong(ready: Path) -> None:
+    given = await load(ready, HTTP__PORT="0")
+    async with SqlStore(Home(ready).database_url, clock=SystemClock()):
+        held = await checks_state.daemon(given)
+        assert (held.running, held.held) == (False, True)
+        for found in (await checks_state.database(given, held), await checks_chats.chats(given, held)):
+            assert not wrong(found)
+            assert "a bridge that runs here" in found[0].detail
+    assert not (await checks_state.daemon(given)).held
+
+
+async def test_a_home_that_cannot_be_written_is_a_finding_like_any_other(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(ready / "tmp1"))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    [found] = wrong(await checks_state.home(await load(ready)))
+    assert found.detail == f"{ready} cannot be written (Read-only file system)"
+    assert "disk" in found.remedy
 
 
 async def test_a_running_bridge_tells_how_its_chats_are(ready: Path) -> None:

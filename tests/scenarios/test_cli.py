@@ -150,3 +150,42 @@ def test_a_reader_that_goes_away_is_no_crash(tmp_path: Path) -> None:
     assert child.wait(60) in (0, 1, -signal.SIGPIPE)
     assert "Traceback" not in said
     child.stderr.close()
+
+
+def test_why_the_built_in_chat_cannot_be_entered_is_said(tmp_path: Path) -> None:
+    home, script = tmp_path / "home", tmp_path / "a.chat"
+    loopbridge(home, "init")
+    script.write_text("Maya: hello\n")
+    (home / "config.toml").write_text("[chat.local]\nenabled = false\n")
+    off = loopbridge(home, "chat", "--script", str(script))
+    assert (off.returncode, off.stderr.splitlines()[0]) == (
+        78,
+        "loopbridge: The built-in chat is turned off.",
+    )
+    (home / "config.toml").write_text("")
+    (home / "chat.db").write_bytes(b"no database" * 1000)
+    damaged = loopbridge(home, "chat", "--script", str(script))
+    assert damaged.returncode == 1
+    assert (
+        "The built-in chat cannot be entered: the file of the local chat (chat.db) cannot be read"
+        in damaged.stderr
+    )
+    assert "→ Move chat.db away" in damaged.stderr
+
+
+def test_a_damaged_database_is_made_anew_from_the_journal(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    loopbridge(home, "init")
+    (home / "bridge.db").write_bytes(b"no database" * 1000)
+    for command in ("run", "rebuild"):
+        done = loopbridge(home, command)
+        assert done.returncode == 1
+        assert "is damaged" in done.stderr
+        assert "`loopbridge rebuild`" in done.stderr
+
+
+def test_one_finding_needs_attention(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    loopbridge(home, "init")
+    done = loopbridge(home, "doctor", LOOPBRIDGE_HTTP__PORT="0")
+    assert done.stdout.splitlines()[-1].endswith(" needs attention.")
