@@ -205,6 +205,11 @@ class Promoting:
         unproven: tuple[str, ...] = ()
         if loop.condenses is not None:
             unproven = await self.prove(loop, await self.promotions.pages(layer, drafted.base, drafted.tip))
+        if mine and not any(one.id == identifier for one in await self.store.proposals()):
+            # It was decided on while this was drafted: what comes now is a proposal of its own.
+            if drafted.tip != mine[0].tip:
+                await self.promotions.drop(layer, branch, drafted.tip)
+            return await self._propose(loop, layer, effect, judged)
         return events.Proposed(
             lane=effect.lane, at=self.clock.now(), loop=effect.loop, turn=effect.turn, request=effect.request, layer=layer,
             proposal=identifier, title=effect.summary, base=drafted.base, tip=drafted.tip, digest=drafted.digest, files=drafted.files,
