@@ -85,7 +85,7 @@ async def _layer(git: safe.SafeGit, name: str, url: str) -> Finding:
         why = str(exc) if isinstance(exc, Unavailable) else "no answer in time"
         return Finding(name=label, ok=False, detail=why, remedy=remedy)
     if done.code:
-        why = names.clean(names.redact(done.err.strip()), 300)
+        why = names.told(done.err)
         return Finding(name=label, ok=False, detail=f"its remote cannot be read: {why}", remedy=remedy)
     heads = [line.partition("refs/heads/")[2] for line in done.text.splitlines()]
     if heads and "main" not in heads:
@@ -121,7 +121,7 @@ async def _origin(git: safe.SafeGit, name: str, repo: Repo) -> Finding:
         return Finding(name=label, ok=False, detail=why, remedy=remedy)
     heads = [line.partition("refs/heads/")[2] for line in done.text.splitlines()]
     if done.code:
-        why = names.clean(names.redact(done.err.strip()), 300)
+        why = names.told(done.err)
         return Finding(name=label, ok=False, detail=f"its origin cannot be read: {why}", remedy=remedy)
     if not heads:
         return Finding(

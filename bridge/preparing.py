@@ -74,7 +74,7 @@ class Preparing:
                     lane=loop.thread,
                     at=self.clock.now(),
                     loop=loop.id,
-                    what=f"The workdir could not be made: {exc}.",
+                    what=f"The workdir could not be made: {str(exc).rstrip('.')}.",
                     remedy=remedy,
                     attempt=effect.attempt,
                 )

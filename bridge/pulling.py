@@ -56,7 +56,14 @@ async def _code(loop: Loop, git: Git) -> str:
     if not loop.repo:
         return ""
     base = await git.sync(loop.repo, fetch=not loop.cached)
-    return await git.resolve(loop.repo, loop.branch_from) if loop.branch_from else base
+    if not loop.branch_from:
+        return base
+    try:
+        return await git.resolve(loop.repo, loop.branch_from)
+    except BadInput as exc:
+        # The loop keeps the name it was given: trying again would fail again.
+        remedy = f"{exc.remedy} End this loop with `/loop done`, then begin again: `/loop --branch NAME …`."
+        raise BadInput(str(exc), remedy=remedy) from exc
 
 
 async def _layer(name: str, port: Layers, *, fetch: bool) -> tuple[str, str]:

@@ -93,14 +93,14 @@ class GitJournal(tree.Tree):
         )
         if done.code == 0:
             return
-        said = names.clean(names.redact(done.err), 300)
+        said = names.told(done.err)
         if "rejected" in done.err:
             raise errors.Rejected(
-                f"The journal's remote holds commits that are not from here: {said}",
+                f"The journal's remote holds commits that are not from here: {said}.",
                 remedy="Give each bridge a journal of its own; the commits are kept in the home.",
             )
         raise errors.Unavailable(
-            f"The journal's remote can't be reached: {said}", remedy="The commits are kept in the home."
+            f"The journal's remote can't be reached: {said}.", remedy="The commits are kept in the home."
         )
 
     async def adopt(self) -> bool:
@@ -113,7 +113,7 @@ class GitJournal(tree.Tree):
         )  # fmt: skip
         if done.code and "couldn't find remote ref" not in done.err:
             raise errors.Unavailable(
-                f"The journal's remote can't be reached: {names.clean(names.redact(done.err), 300)}",
+                f"The journal's remote can't be reached: {names.told(done.err)}.",
                 remedy="Check its address (journal.remote) and the bridge's access to it.",
             )
         return done.code == 0

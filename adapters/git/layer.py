@@ -239,7 +239,7 @@ class Layer(tree.Tree):
             return await self.commit_of(self._seen)
         await asyncio.to_thread(leftovers.clear_locks, self.path)
         if "couldn't find remote ref" not in done.err:
-            raise _unreachable(self.name, names.clean(names.redact(done.err), 300))
+            raise _unreachable(self.name, names.told(done.err))
         listed = await self._git.run(
             safe.NOWHERE, "ls-remote", "--heads", "--end-of-options", self._remote, remote=True
         )
@@ -258,6 +258,6 @@ class Layer(tree.Tree):
 
 def _unreachable(name: str, words: str) -> errors.Unavailable:
     return errors.Unavailable(
-        f"The remote of {name} can't be reached: {words}",
+        f"The remote of {name} can't be reached: {words}.",
         remedy="Check its address under context in config.toml, and the bridge's access to it. Nothing was changed.",
     )

@@ -150,9 +150,8 @@ class Mirrors:
         except errors.Unavailable as late:
             return late
         if done.code != 0:
-            words = names.clean(names.redact(done.err), 300)
             return errors.Unavailable(
-                f"The origin of “{repo}” can't be reached: {words}",
+                f"The origin of “{repo}” can't be reached: {names.told(done.err)}.",
                 remedy="Check its address and the bridge's access to it, then try again.",
             )
         heads = {name: sha for sha, name, _ in _HEADS.findall(done.text)}
@@ -219,7 +218,7 @@ class Mirrors:
         await asyncio.to_thread(leftovers.clear_locks, path)
         await self._check(path)
         raise errors.Unavailable(
-            f"Fetching “{repo}” broke off: {names.clean(names.redact(done.err), 300)}",
+            f"Fetching “{repo}” broke off: {names.told(done.err)}.",
             remedy="Try again; the branches fetched before are unchanged.",
         )
 

@@ -16,6 +16,12 @@ _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # A host needs a user or a dot, or else a scheme or a drive letter would pass for one.
 _SCP = re.compile(r"(?:\w[\w.-]*@\w[\w.-]*|\w[\w-]*\.[\w.-]*):(?!//|:|-)[^:\s\\]+", re.ASCII)
 _SCHEMES = frozenset({"file", "https", "ssh"})
+_FATAL = re.compile(r"^(?:fatal|error|remote): ")
+_ADVICE = (
+    "fatal: Could not read from remote repository",
+    "Please make sure you have the correct access rights",
+    "and the repository exists",
+)
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 # Controls, and the marks that reorder or hide text, are never shown to a person.
 _UNSEEN = re.compile(
@@ -95,6 +101,14 @@ def clean(text: str, limit: int) -> str:
     """Return foreign text as one printable line of at most `limit` characters."""
     line = " ".join(_UNSEEN.sub(" ", text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def told(err: str, limit: int = 300) -> str:
+    """Return what git says went wrong as one line without a full stop: no addresses' passwords, no advice that fits every case."""
+    lines = [line.strip() for line in err.splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(_ADVICE)] or lines
+    said = " · ".join(dict.fromkeys(_FATAL.sub("", line).rstrip(".") for line in telling))
+    return clean(redact(said), limit)
 
 
 def author(name: str) -> str:

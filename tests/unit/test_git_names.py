@@ -77,3 +77,27 @@ def test_clean_lines_keeps_lines_and_shows_the_rest() -> None:
 @pytest.mark.parametrize("text", ["a" * 40 + "\n", "A" * 40, "a" * 39, "HEAD", "", "g" * 40, "a" * 64])
 def test_what_is_no_commit(text: str) -> None:
     assert not names.is_sha(text)
+
+
+@pytest.mark.parametrize(
+    ("err", "told"),
+    [
+        (
+            "ssh: connect to host git.example.org port 22: Connection refused\nfatal: Could not read from remote repository."
+            + "\n\nPlease make sure you have the correct access rights\nand the repository exists.\n",
+            "ssh: connect to host git.example.org port 22: Connection refused",
+        ),
+        (
+            "fatal: '/srv/none.git' does not appear to be a git repository\nfatal: Could not read from remote repository.\n",
+            "'/srv/none.git' does not appear to be a git repository",
+        ),
+        (
+            "remote: Repository not found.\nfatal: repository 'https://me:secret@example.org/a.git/' not found\n",
+            "Repository not found · repository 'https://…@example.org/a.git/' not found",
+        ),
+        ("fatal: Could not read from remote repository.\n", "Could not read from remote repository"),
+        ("", ""),
+    ],
+)
+def test_what_git_says_is_told_without_its_advice(err: str, told: str) -> None:
+    assert names.told(err) == told
