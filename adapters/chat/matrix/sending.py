@@ -17,9 +17,10 @@ from adapters.chat.matrix.client import Client
 from adapters.chat.matrix.faults import Refusal
 from adapters.chat.matrix.names import Place
 from adapters.chat.matrix.notebook import Notebook, Seat
+from adapters.chat.matrix.pace import Pace, Rank
 from core.errors import Rejected
 from core.ids import derived
-from core.message import Attachment, Message
+from core.message import Attachment, Checklist, Message
 from core.ports import Clock
 
 REMEMBERED: Final = (
@@ -41,6 +42,7 @@ class Sending:
         self._notebook = notebook
         self._clock = clock
         self._hosts = hosts
+        self._pace = Pace(clock)
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
@@ -129,12 +131,16 @@ class Sending:
         last = reply or self._notebook.latest(*place)
         inside = render.in_thread(told, place.root, last, real=bool(reply))
         try:
-            return await self._client.send(place.room, kind, inside, txn)
+            return await self._send(place.room, kind, inside, txn)
         except Refusal as refusal:
             if refusal.status != 400 or refusal.code != "M_UNKNOWN":
                 raise
         beside = {**told, "m.relates_to": {"m.in_reply_to": {"event_id": place.root}}}
-        return await self._client.send(place.room, kind, beside, f"{txn}r")
+        return await self._send(place.room, kind, beside, f"{txn}r")
+
+    async def _send(self, room: str, kind: str, content: Content, txn: str, rank: Rank = Rank.POST) -> str:
+        async with self._pace.turn(rank):
+            return await self._client.send(room, kind, content, txn)
 
     async def _search(self, place: Place, mark: str) -> str:
         """Return the event of an earlier try, "" when it never arrived."""
@@ -166,10 +172,12 @@ class Sending:
             raise Rejected("the message was taken away")
         if known is None:
             await self._ours(place.room, posted)
+        if any(isinstance(block, Checklist) for block in message.blocks):
+            self._pace.edit(posted)  # it tells of progress, which has time
         told = self._render(place.room, message, most=1)
         new = render.content(told.sheets[0] if told.sheets else render.Sheet(text="", html=""), told.called)
         new |= _offer_of(message, posted)
-        await self._client.send(place.room, "m.room.message", render.edit_of(posted, new), uuid4().hex)
+        await self._send(place.room, MESSAGE, render.edit_of(posted, new), uuid4().hex, Rank.EDIT)
         await self._offer(place.room, posted, posted, message)
         for number, file in enumerate(told.files):
             key = f"edit:{posted}:{derived(file.name, file.content)}"
@@ -179,15 +187,15 @@ class Sending:
             await self._end(place, [event for event, open_ in asked.items() if open_], str(new["body"]))
         for surplus in self._notebook.parts(known.key)[1:] if known else ():
             if not surplus.gone and surplus.event not in asked:
-                await self._client.redact(place.room, surplus.event, derived("redact", surplus.event))
+                async with self._pace.turn(Rank.EDIT):
+                    await self._client.redact(place.room, surplus.event, derived("redact", surplus.event))
                 self._notebook.gone(surplus.event)
 
     async def _end(self, place: Place, events: Sequence[str], words: str) -> None:
         """End polls: their question is settled."""
         for event in events:
-            await self._client.send(
-                place.room, polls.END, polls.end(event, words), derived("poll", self._client.device, event)
-            )
+            txn = derived("poll", self._client.device, event)
+            await self._send(place.room, polls.END, polls.end(event, words), txn)
             self._notebook.ended(event)
 
     async def _ours(self, room: str, event: str) -> None:
@@ -199,10 +207,9 @@ class Sending:
     async def react(self, room: str, event: str, sign: str) -> None:
         """Put a sign on an event; once is enough."""
         told = {"m.relates_to": {"rel_type": "m.annotation", "event_id": event, "key": sign}}
+        txn = derived("react", self._client.device, event, sign)
         try:
-            await self._client.send(
-                room, "m.reaction", told, derived("react", self._client.device, event, sign)
-            )
+            await self._send(room, "m.reaction", told, txn, Rank.SIGN)
         except Refusal as refusal:
             if refusal.code != DUPLICATE:
                 raise
