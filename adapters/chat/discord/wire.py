@@ -41,6 +41,8 @@ def read(
     content: str, me: Me, people: Mapping[str, str], channels: Mapping[str, str] | None = None
 ) -> Reading:
     """Read what somebody wrote; `people` and `channels` are names by id."""
+    if "<" not in content and _MINE not in content:
+        return Reading(text=content)
     found: dict[str, None] = {}
 
     def user(match: re.Match[str]) -> str:
