@@ -47,7 +47,7 @@ BENCHES: Mapping[str, Callable[[Path], Awaitable[Sequence[Line]]]] = {
     "discord-fifty": partial(fifty.fifty, stage=grounds.on_discord),
     "matrix-ack": partial(chats.hear, stage=chats.on_matrix),
     "matrix-sign": partial(chats.sign, stage=chats.on_matrix),
-    "matrix-thread": partial(chats.thread, stage=chats.in_one_room, messages=1_000),
+    "matrix-thread": partial(chats.thread, stage=chats.in_one_room, messages=100),
     "matrix-fifty": partial(fifty.fifty, stage=grounds.on_matrix),
 }
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
