@@ -177,7 +177,7 @@ class Defaults(Section):
         Annotated[float, Field(gt=0, le=100_000)] | None, BeforeValidator(_none_if_zero)
     ] = Field(
         None,
-        description="Dollars one loop may spend before it asks; 0 means no cap.",
+        description="Dollars one loop may spend in all; `/loop budget` raises it for one, 0 means no cap.",
         json_schema_extra={"expected": "dollars such as 5 or 2.5 (0 means no cap)"},
     )
 

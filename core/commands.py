@@ -60,6 +60,7 @@ WORDS: tuple[Word, ...] = (
          example="/loop distill since yesterday", group="drive"),
     Word(name="follow", usage="<loop>", about="see a loop of another thread here, and speak to it from here", example="/loop follow a1b2c3", group="look"),
     Word(name="unfollow", usage="", about="stop following a loop from here", example="/loop unfollow", group="look"),
+    Word(name="budget", usage="<dollars>", about="what the loop may spend in all", example="/loop budget 5", group="drive"),
     Word(name="rename", usage="<title>", about="give the loop another title", example="/loop rename Clock bug", group="drive"),
     Word(name="done", usage="", about="finish the loop", example="/loop done", group="drive"),
     Word(name="archive", usage="", about="finish it and put its folder away", example="/loop archive", group="drive"),
@@ -112,7 +113,6 @@ LONELY = frozenset(
 )
 MOST_TAG_WORDS = 4  # more words than these read like a task
 TAG_WORD = re.compile(r"^#?\w[\w-]*,?$")
-AMOUNT = re.compile(r"\$?\d+(?:\.\d+)?$")
 BECAUSE = re.compile(r"because\b", re.IGNORECASE)
 LOOKS_LIKE_A_HANDLE = re.compile(r"^#?[0-9a-f]{3,32}$", re.IGNORECASE)
 LOOKS_LIKE_A_TIME = re.compile(
@@ -171,7 +171,7 @@ def parse(words: str) -> Command:
         and name not in BY_NAME
         and difflib.get_close_matches(name, NAMES, n=1, cutoff=0.8)
     )
-    if not first.startswith("-") and (misspelt or not rest or (name == "budget" and AMOUNT.match(rest))):
+    if not first.startswith("-") and (misspelt or not rest):
         # One word is no task; it is a subcommand that somebody misspelt or that does not exist.
         raise BadInput(f"There is no `/loop {_plain(first)}`.", remedy=suggestion(name))
     return _start(words)
@@ -181,7 +181,7 @@ def suggestion(name: str) -> str:
     """Return the sentence that names the nearest three subcommands, or the option that a word stands for."""
     name = name[:LONGEST_WORD]
     if (option := f"--{name}") in FLAGS or option in VALUED:
-        value = "" if option in FLAGS else " 5" if name == "budget" else " NAME"
+        value = "" if option in FLAGS else " NAME"
         return f"It is an option of a new loop: `/loop {option}{value} <task>`."
     scored = sorted(NAMES, key=lambda known: -difflib.SequenceMatcher(None, name, known).ratio())
     nearest = [f"`/loop {known}`" for known in scored[:3]]
@@ -227,6 +227,7 @@ FITS: dict[str, Callable[[str], bool]] = {
     "promote": lambda rest: (
         rest.split(None, 1)[0] in ("notes", "knowledge", "personal", "repo") or _is_one(rest)
     ),
+    "budget": _is_one,
     "claim": lambda rest: bool(LOOKS_LIKE_A_CODE.match(rest)) or " " not in rest,
     "follow": _is_handle,
     "link": lambda rest: bool(LOOKS_LIKE_A_CODE.match(rest)),
@@ -301,18 +302,21 @@ def _take(words: str, found: dict[str, object]) -> str:
         raise BadInput(
             f"`{name}` needs a value.", remedy=f"For example `{name} {'5' if name == '--budget' else 'app'}`."
         )
-    found[VALUED[name]] = _money(value_match.group()) if name == "--budget" else value_match.group()
+    found[VALUED[name]] = (
+        money(value_match.group(), given=name) if name == "--budget" else value_match.group()
+    )
     return words[match.end() + value_match.end() :].strip()
 
 
-def _money(value: str) -> float:
+def money(value: str, *, given: str) -> float:
+    """Return the dollars that stand after the word or option `given`. Raises BadInput for what is no amount."""
     try:
         amount = float(value.lstrip("$"))
     except ValueError:
         amount = -1.0
     if not 0 < amount < 100_000:
         raise BadInput(
-            f"`--budget {_plain(value)}` is no amount.", remedy="Give dollars, for example `--budget 5`."
+            f"`{given} {_plain(value)}` is no amount.", remedy=f"Give dollars, for example `{given} 5`."
         )
     return amount
 

@@ -11,9 +11,13 @@ LIMIT = 240
 LATER = "Wait a few minutes, then press Retry."
 AGAIN = "Press Retry to go on from here."
 ASK_ADMIN = "An admin can look at `loopbridge doctor`; then press Retry."
-BUDGET = re.compile(r"The loop's budget of \$[\d.]+ is spent")
+RAISE = "Raise it, for example `/loop budget 5`, then press Retry."
+BUDGET = re.compile(r"The loop's budget (?:of \$[\d.]+ )?is spent")
 STATUSES = {
-    401: ("The model refused the key (401).", "An admin has to put in a key that works; then press Retry."),
+    401: (
+        "The model refused the key (401).",
+        "An admin has to put in a key that works (`[model]` in config.toml) and start the bridge again; then press Retry.",
+    ),
     402: ("The model's account has no credit left (402).", "An admin has to top it up; then press Retry."),
     403: (
         "The model refused this request (403).",
@@ -21,7 +25,7 @@ STATUSES = {
     ),
     404: (
         "The model does not exist, or the key may not use it (404).",
-        "Choose another model, then press Retry.",
+        "`/loop done`, then begin again with another one: `/loop --model NAME …`. An admin can name it for all (model.name in config.toml).",
     ),
     413: (
         "The conversation has grown too large for the model (413).",
@@ -33,7 +37,7 @@ STATUSES = {
     529: ("The model is overloaded (529).", LATER),
 }
 ENDS = {
-    "error_max_budget_usd": ("The loop's budget is spent.", "Raise the budget, then press Retry."),
+    "error_max_budget_usd": ("The loop's budget is spent.", RAISE),
     "error_max_turns": ("The agent took more steps than one turn may have.", "Press Retry to let it go on."),
 }
 PREFIX = re.compile(r"\A(?:API Error: )?(?:\d{3} )?")
@@ -52,7 +56,7 @@ def of_result(*, status: int | None, subtype: str, text: str) -> tuple[str, str]
     if subtype in ENDS:
         return ENDS[subtype]
     if found := BUDGET.search(text):
-        return f"{found.group()}.", "Raise the budget, then press Retry."
+        return f"{found.group()}.", RAISE
     if status in STATUSES:
         return STATUSES[status]
     said = plain.short(PREFIX.sub("", text, count=1), LIMIT)

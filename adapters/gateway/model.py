@@ -129,7 +129,7 @@ class ModelDoor:
     def _over_budget(self) -> web.Response | None:
         if self._budget is None or self._spent < self._budget:
             return None
-        why = "The loop's budget is spent. Its work is kept; raise the budget in the thread to go on."
+        why = "The loop's budget is spent. Its work is kept; `/loop budget` raises it."
         self._refused(402, why)
         # Seen with the CLI: a 402 ends the turn at once with this text; a 400 is sent six times over, a 403 reads like a bad key.
         return _error(402, "billing_error", why)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core import people, reports, wording
+from core import commands, people, reports, wording
 from core.commands import Command
 from core.effects import Priority
 from core.errors import BadInput
@@ -173,6 +173,24 @@ def _rename(draft: Draft, event: Posted, member: Member, command: Command) -> No
     draft.show_status(priority=Priority.STATUS)
 
 
+def _budget(draft: Draft, event: Posted, member: Member, command: Command) -> None:
+    loop = driven(draft, member)
+    spent = wording.money(loop.spent_usd)
+    if not command.rest:
+        cap = (
+            f"{wording.money(loop.budget_usd)}, of which {spent}"
+            if loop.budget_usd
+            else f"no budget; {spent}"
+        )
+        raise BadInput("Which budget?", remedy=f"The loop has {cap} is spent. `/loop budget 5` sets it.")
+    amount = commands.money(command.rest, given="/loop budget")
+    if amount <= loop.spent_usd:
+        raise BadInput(f"The loop has spent {spent} already.", remedy="Give more than that, or `/loop done`.")
+    draft.now(budget_usd=amount)
+    then = " Press Retry to go on." if loop.failure else " It counts from the next turn." if loop.busy else ""
+    _changed(draft, f"This loop may spend {wording.money(amount)} in all; {spent} is spent.{then}")
+
+
 def _done(draft: Draft, event: Posted, member: Member, command: Command) -> None:
     loop = driven(draft, member)
     if loop.busy:
@@ -195,5 +213,5 @@ def _changed(draft: Draft, words: str, notify: tuple[IdentityKey, ...] = ()) -> 
 
 ORDERS = {
     "stop": _stop, "retry": _retry, "resume": _retry, "handoff": _handoff, "release": _release, "claim": _claim,
-    "listen": _listen, "rename": _rename, "done": _done, "archive": _done,
+    "listen": _listen, "budget": _budget, "rename": _rename, "done": _done, "archive": _done,
 }  # fmt: skip

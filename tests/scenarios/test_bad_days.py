@@ -137,6 +137,17 @@ def boxes_of(home: House, handle: str) -> list[int]:
     return [pid for pid in home.boxed() if inside in Path("/proc", str(pid), "mountinfo").read_text()]
 
 
+async def test_a_spent_budget_is_raised_in_the_thread_and_the_loop_goes_on() -> None:
+    async with house() as home, home.bridge(), home.person() as maya:
+        talk = await maya.opens("/loop --budget 0.001 run: ls tests")
+        told = await talk.sees("The loop's budget is spent.")
+        assert "/loop budget 5" in talk.text(told)
+        await talk.says("/loop budget 5")
+        await talk.sees("may spend $5.00 in all")
+        await talk.presses(told, "Retry")
+        await talk.answered("test_session.py")
+
+
 async def test_bad_input_gets_a_clear_answer_and_starts_nothing() -> None:
     async with house() as home, home.bridge(), home.person() as maya:
         talk = await maya.opens("hello")

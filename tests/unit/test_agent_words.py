@@ -92,6 +92,7 @@ def test_text_loses_what_deceives() -> None:
         (400, "success", "API Error: 400 too\x1b[1m odd", "The model refused the request (400): too odd"),
         (400, "success", "API Error: 400 The loop's budget of $2.00 is spent. More", "The loop's budget of $2.00 is spent."),
         (None, "error_max_turns", "Reached", "The agent took more steps than one turn may have."),
+        (402, "success", "API Error: 402 The loop's budget is spent. Its work is kept.", "The loop's budget is spent."),
         (None, "error_max_budget_usd", "Reached", "The loop's budget is spent."),
         (None, "success", "API Error: Connection error.", "The model could not be reached."),
         (None, "error_during_execution", "", "The agent ended with an error: error_during_execution"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core import commands
@@ -82,7 +84,6 @@ def test_a_layer_that_does_not_exist_is_said() -> None:
 @pytest.mark.parametrize(
     ("words", "usage"),
     [
-        ("budget 5", "/loop --budget 5 <task>"),
         ("plan", "/loop --plan <task>"),
         ("model", "/loop --model NAME <task>"),
     ],
@@ -107,3 +108,32 @@ def test_which_decision_is_to_be_withdrawn_is_asked() -> None:
     story.says("maya", "/loop decisions withdraw")
     assert "Which decision?" in story.told()
     assert "` `" not in story.told()
+
+
+def test_a_budget_is_raised_in_the_thread() -> None:
+    story = Story().started("/loop --budget 2 fix it")
+    story.results("", error="The loop's budget is spent.", remedy="Raise it.")
+    for words, told in (
+        ("budget", "$2.00, of which"),
+        ("budget lots", "`/loop budget lots` is no amount"),
+        ("budget -1", "is no amount"),
+        ("budget nan", "is no amount"),
+    ):
+        story.says("maya", f"/loop {words}")
+        assert told in story.told()
+        assert story.loop.budget_usd == 2
+    story.says("ravi", "/loop budget 9")
+    assert story.loop.budget_usd == 2
+    story.says("maya", "/loop budget $5")
+    assert story.loop.budget_usd == 5
+    assert "may spend $5.00 in all" in story.told()
+    assert "Press Retry" in story.told()
+    assert commands.parse("budget the trip to Lisbon").word == "start"
+
+
+def test_a_budget_below_what_is_spent_is_none() -> None:
+    story = Story().started()
+    story.desk = replace(story.desk, loop=replace(story.loop, spent_usd=3.0))
+    story.says("maya", "/loop budget 2")
+    assert "has spent $3.00 already" in story.told()
+    assert story.loop.budget_usd is None
