@@ -10,6 +10,7 @@ import sys
 import structlog
 
 from bridge import app, web
+from bridge.home import Home
 from bridge.supervise import Supervisor
 from config.settings import Settings
 
@@ -48,7 +49,7 @@ def _watch_children() -> None:
 
 
 def _greet(bridge: app.Bridge, port: int) -> None:
-    """Say that the bridge is ready and, until somebody claimed it, with which code."""
+    """Say that the bridge is ready, what it lacks and, until somebody claimed it, with which code that is done."""
     settings = bridge.settings
     log.info(
         "bridge.ready",
@@ -56,9 +57,15 @@ def _greet(bridge: app.Bridge, port: int) -> None:
         http=f"http://{settings.http.host}:{port}",
         chats=bridge.chats.states(),
     )
+    if not settings.model.api_key.get_secret_value() and settings.model.rehearsal is None:
+        home = Home(settings.home)
+        sys.stdout.write(
+            f'No key for the model is configured. Put it into {home.keys}/model, and api_key_file = "keys/model"'
+            f" under [model] in {home.config}; then start the bridge again.\n"
+        )
     if bridge.claim_code:
         sys.stdout.write(
             f"Nobody has claimed this bridge yet. In a chat it is in, write:  /loop claim {bridge.claim_code}\n"
             "Whoever does so first becomes its admin.\n"
         )
-        sys.stdout.flush()
+    sys.stdout.flush()

@@ -115,7 +115,7 @@ async def act(demo: Demo) -> None:
             await _work(demo, maya, ravi)
             await _looking_back(demo, maya)
             demo.records = [record for record in maya.messages(demo.thread)]
-    await demo.head("8 · Does it hold? Looked up in the origin, by a fresh clone in a sandbox of its own")
+    await demo.head("8 · Does it hold? Looked up in a fresh clone, in a sandbox of its own")
     for check in await outcome.check(settings, demo.origin):
         demo.checks.append(check)
         words, fine, detail = check

@@ -189,3 +189,16 @@ def test_one_finding_needs_attention(tmp_path: Path) -> None:
     loopbridge(home, "init")
     done = loopbridge(home, "doctor", LOOPBRIDGE_HTTP__PORT="0")
     assert done.stdout.splitlines()[-1].endswith(" needs attention.")
+
+
+def test_a_bridge_without_a_key_says_so_when_it_starts(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    loopbridge(home, "init")
+    environ = {**os.environ, "LOOPBRIDGE_HOME": str(home), "LOOPBRIDGE_HTTP__PORT": "0"}
+    child = subprocess.Popen([PROGRAM, "run"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert child.stdout is not None
+    said = child.stdout.readline().decode()
+    child.terminate()
+    assert child.wait(60) == 0
+    child.stdout.close()
+    assert said.startswith(f"No key for the model is configured. Put it into {home}/keys/model")
