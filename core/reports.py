@@ -30,7 +30,7 @@ def help_page(word: str = "") -> Message:
     if known is not None:
         usage = f"/loop {known.name} {known.usage}".strip()
         extra = (
-            "\nOptions: `--repo NAME`, `--branch NAME`, `--model NAME`, `--budget DOLLARS`, `--tag WORD,WORD`, `--plan` (plan first), `--no-context`."
+            "\nOptions: `--repo NAME`, `--branch NAME`, `--model NAME`, `--budget DOLLARS`, `--tag WORD,WORD`, `--plan` (plan first), `--no-context`, `--cached` (ask no remote first)."
             if known.name == "start"
             else ""
         )

@@ -137,3 +137,10 @@ def test_a_budget_below_what_is_spent_is_none() -> None:
     story.says("maya", "/loop budget 2")
     assert "has spent $3.00 already" in story.told()
     assert story.loop.budget_usd is None
+
+
+def test_help_names_every_option() -> None:
+    story = Story()
+    story.says("maya", "/loop help start")
+    for option in (*commands.VALUED, *commands.FLAGS):
+        assert f"`{option}" in story.told()
