@@ -184,6 +184,11 @@ def _budget(draft: Draft, event: Posted, member: Member, command: Command) -> No
         )
         raise BadInput("Which budget?", remedy=f"The loop has {cap} is spent. `/loop budget 5` sets it.")
     amount = commands.money(command.rest, given="/loop budget")
+    if not loop.live and not loop.resting:
+        raise BadInput(
+            f"Loop #{loop.handle} is {loop.status}.",
+            remedy="`/loop --budget 5 <task>` starts a new one in this thread.",
+        )
     if amount <= loop.spent_usd:
         raise BadInput(f"The loop has spent {spent} already.", remedy="Give more than that, or `/loop done`.")
     draft.now(budget_usd=amount)

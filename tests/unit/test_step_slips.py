@@ -144,3 +144,13 @@ def test_help_names_every_option() -> None:
     story.says("maya", "/loop help start")
     for option in (*commands.VALUED, *commands.FLAGS):
         assert f"`{option}" in story.told()
+
+
+def test_a_loop_that_is_over_gets_no_budget() -> None:
+    story = Story().started()
+    story.results()
+    story.taken()
+    story.says("maya", "/loop done")
+    story.says("maya", "/loop budget 5")
+    assert "is done" in story.told()
+    assert story.loop.budget_usd is None
