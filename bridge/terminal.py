@@ -25,6 +25,8 @@ LOG = "chat.log"
 async def main(settings: Settings, *, script: Path | None = None, name: str = "") -> int:
     """Talk, or act a script out; return the exit code. Raises LoopbridgeError when the bridge cannot be reached or started."""
     home = Home(settings.home)
+    if script is None and not terminal.attended():
+        return 2
     async with _bridge(settings, home):
         if script is not None:
             return await player.play(script, socket=home.chat_socket, out=_print, patience=PATIENCE)

@@ -173,6 +173,13 @@ def test_why_the_built_in_chat_cannot_be_entered_is_said(tmp_path: Path) -> None
     assert "→ Move chat.db away" in damaged.stderr
 
 
+def test_without_a_terminal_no_bridge_is_started_to_chat_with(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    done = loopbridge(home, "chat")
+    assert (done.returncode, (home / "bridge.db").exists()) == (2, False)
+    assert "--script" in done.stderr
+
+
 def test_a_damaged_database_is_made_anew_from_the_journal(tmp_path: Path) -> None:
     home = tmp_path / "home"
     loopbridge(home, "init")

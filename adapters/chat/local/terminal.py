@@ -250,6 +250,16 @@ def _keys(terminal: Terminal) -> KeyBindings:
     return keys
 
 
+def attended() -> bool:
+    """Return whether a person can sit here, standard input and output being a terminal; say so when not."""
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return True
+    sys.stderr.write(
+        "The chat needs a terminal; `loopbridge chat --script FILE` plays a script without one.\n"
+    )
+    return False
+
+
 async def run(
     socket: Path,
     user: str,
@@ -263,10 +273,7 @@ async def run(
 
     `subcommands` are the words after /loop with their help. Raises BadInput when `user` cannot be a name.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        sys.stderr.write(
-            "The chat needs a terminal; `loopbridge chat --script FILE` plays a script without one.\n"
-        )
+    if not attended():
         return 2
     async with Client(socket, user, name=name) as client:
         await Terminal(socket, client, subcommands=subcommands, may_become=may_become, colour=colour).run()
