@@ -233,7 +233,7 @@ async def _unreserved(git: safe.SafeGit, one: layer.Layer, main: str, tree: str)
     if touched:
         raise errors.Refused(
             f"The work changes the team's memory ({names.clean(touched.split(chr(0))[0], 120)}), which no promote may.",
-            remedy="Restore `memory/` in the clone as the loop began with it, commit that, and promote again. The tool `remember` keeps a fact.",
+            remedy="Undo your own changes of `memory/` in the clone (what others wrote there stays), commit that, and promote again. The tool `remember` keeps a fact.",
         )
 
 

@@ -218,11 +218,16 @@ def _able(draft: Draft, proposal: Proposal, author: Author, choice: Word) -> Mem
     return member
 
 
-def _merge(draft: Draft, proposal: Proposal, member: Member, words: str, author: Author, via: str) -> None:
+def _at_rest(proposal: Proposal) -> None:
+    """Raise BadInput while a merge is carried out."""
     if proposal.state == "merging":
         raise BadInput(
             f"Proposal {proposal.handle} is being merged.", remedy="Its card tells what comes of it."
         )
+
+
+def _merge(draft: Draft, proposal: Proposal, member: Member, words: str, author: Author, via: str) -> None:
+    _at_rest(proposal)
     if proposal.state == "stale":
         raise BadInput(
             f"Proposal {proposal.handle} conflicts with what others merged.",
@@ -242,10 +247,7 @@ def _merge(draft: Draft, proposal: Proposal, member: Member, words: str, author:
 
 
 def _reject(draft: Draft, proposal: Proposal, member: Member, words: str, author: Author, via: str) -> None:
-    if proposal.state == "merging":
-        raise BadInput(
-            f"Proposal {proposal.handle} is being merged.", remedy="Its card tells what comes of it."
-        )
+    _at_rest(proposal)
     done = replace(
         proposal,
         state="rejected",
