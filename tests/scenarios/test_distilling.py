@@ -118,6 +118,13 @@ async def test_the_clock_distils_in_silence_until_there_is_something() -> None:
         lane = ids.thread_key("local", "home", "general", str(where.root))
         talk = await maya.opens("nice weather")
 
+        async def heard(message: int) -> None:
+            """Wait until the bridge has taken a message in: the clock does not wait for what a room still has to tell."""
+            key = graph.message(f"local:home/general/{talk.root}#{message}")  # type: ignore[arg-type]
+            async with asyncio.timeout(PATIENCE):
+                while not await bridge.store.nodes([key]):  # noqa: ASYNC110 - a row tells no one
+                    await asyncio.sleep(0.02)
+
         async def tick(day: int) -> None:
             due = datetime.now(UTC) + timedelta(days=day)
             jobs = ids.thread_key("bridge", "jobs", "distill", "main")
@@ -125,6 +132,7 @@ async def test_the_clock_distils_in_silence_until_there_is_something() -> None:
                 events.Ticked(lane=jobs, at=datetime.now(UTC), job="distill", due=due)
             )
 
+        await heard(talk.root)
         await tick(1)
         async with asyncio.timeout(PATIENCE):
             while (loop := (await bridge.store.desk(lane)).loop) is None or loop.live:  # noqa: ASYNC110 - a row tells no one
@@ -132,7 +140,7 @@ async def test_the_clock_distils_in_silence_until_there_is_something() -> None:
         assert loop.turn is not None
         assert loop.turn.answer.startswith("Nothing yet")
         assert where.texts == talk.texts == []
-        await talk.says("it works with an injected clock, never with the wall")
+        await heard(await talk.says("it works with an injected clock, never with the wall"))
         await tick(2)
         card = await where.sees("proposal")
         assert "Everybody likes it." in where.text(card)

@@ -17,7 +17,7 @@ from adapters.chat.local.records import Record
 from adapters.rehearsal import asked
 from core import events, graph, layers, memory
 from core.ids import MemberId
-from tests.scenarios.house import House, Person, Talk, house, until
+from tests.scenarios.house import PATIENCE, House, Person, Talk, house, until
 from tests.scenarios.test_cli import loopbridge
 
 NOTES = "/loop/context/notes"
@@ -244,7 +244,7 @@ async def test_the_board_shows_pins_topics_and_who_is_waited_for() -> None:
 
 async def _told(store: Any, kind: str, prefix: str, words: str, *, flagged: bool = False) -> None:
     """Wait until the graph holds a node with these words, flagged if it is to be."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = await store.find_nodes(kind=kind, prefix=prefix)
             if any(words in node.text and bool(graph.flagged(node)) >= flagged for node in found):
