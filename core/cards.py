@@ -200,6 +200,11 @@ def tried_again(loop: Loop) -> Message:
     return Message(blocks=(Text(text=f"{loop.failure} Tried again."),))
 
 
+def given_up(loop: Loop) -> Message:
+    """Return what a failure's card says once its loop is over: what happened, what is kept, and no button any more."""
+    return Message(blocks=(Text(text=f"{loop.failure} The loop is over; what it made is kept."),))
+
+
 def back(loop: Loop, down_for: float, *, running: Sequence[str], new: int, waiting: bool) -> Message:
     """Return the one line after a restart that interrupted something."""
     doing = f"Carrying on with {wording.listing(running)}" if running else "Carrying on"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core import commands, people, reports, wording
+from core import cards, commands, people, reports, wording
 from core.commands import Command
 from core.effects import Priority
 from core.errors import BadInput
 from core.events import Author, Posted
 from core.ids import IdentityKey
-from core.loop import Loop
+from core.loop import Loop, Status
 from core.people import Member
 from core.step import admission, consenting, messages, turns
-from core.step.draft import Draft
+from core.step.draft import Draft, failure_card
 
 
 def here(draft: Draft) -> Loop:
@@ -75,10 +75,11 @@ def retry(draft: Draft, event: Posted | None, member: Member, words: str) -> Non
     if loop.condenses is not None and loop.condenses.asked:
         raise BadInput("That waits for somebody's word on the card above.", remedy="Press a button there.")
     if loop.resting:
-        loop = draft.now(status="idle", resting=False)
+        loop = wake(draft)
     if not loop.live:
         raise BadInput(
-            f"Loop #{loop.handle} is {loop.status}.", remedy="`/loop <task>` starts a new one in this thread."
+            f"Loop #{loop.handle} is {loop.status}: it is not tried again. What it made is kept.",
+            remedy="`/loop <task>` starts a new one in this thread.",
         )
     said = (messages.as_input(event, words, turn=True),) if event and words else ()
     if loop.failure or loop.halted or loop.notice or said or loop.turn is None:
@@ -204,11 +205,27 @@ def _done(draft: Draft, event: Posted, member: Member, command: Command) -> None
 
 
 def put_away(draft: Draft, *, archive: bool = False, rests: bool = False) -> None:
-    """End this thread's loop; what it made is kept. One that `rests` keeps its session too."""
+    """End this thread's loop; what it made is kept. One that `rests` keeps its session too, and a failure that can be tried again."""
     consenting.over(draft, rests=rests)
-    draft.now(status="archived" if archive else "done", failure="", notice="", resting=rests)
+    if not rests:
+        give_up(draft)
+    draft.now(status="archived" if archive else "done", notice="", resting=rests)
     draft.close_loop(archive=archive and not rests)
     draft.show_status(priority=Priority.STATUS)
+
+
+def give_up(draft: Draft) -> None:
+    """Take Retry off the card of a failure that nobody will try again."""
+    loop = draft.has()
+    if loop.failure:
+        draft.show(failure_card(loop), cards.given_up(loop), priority=Priority.STATUS)
+    draft.now(failure="", remedy="")
+
+
+def wake(draft: Draft) -> Loop:
+    """Take a resting loop out again, as it was put away."""
+    status: Status = "failed" if draft.has().failure else "idle"
+    return draft.now(status=status, resting=False, notice="")
 
 
 def _changed(draft: Draft, words: str, notify: tuple[IdentityKey, ...] = ()) -> None:

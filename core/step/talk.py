@@ -8,7 +8,7 @@ from core import asks, commands, people
 from core.errors import BadInput
 from core.events import Posted
 from core.people import Member
-from core.step import admission, decisions, driving, following, holding, messages, orders, resting, turns
+from core.step import admission, decisions, driving, following, holding, messages, orders, turns
 from core.step.draft import Draft
 
 MAX_INPUTS = 200
@@ -79,7 +79,7 @@ def _said_to_loop(draft: Draft, event: Posted, member: Member | None) -> None:
         return
     draft.react(event.message)
     if loop.resting:
-        loop = resting.wake(draft)
+        loop = driving.wake(draft)
     if loop.status == "failed" or loop.halted:
         turns.retry(draft, (messages.as_input(event, event.text, turn=True),))
         return

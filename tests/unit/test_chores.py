@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapters.store.store import SqlStore
 from bridge.choring import Choring
-from core import chores, effects, events
+from core import cards, chores, effects, events
 from core.desk import Outcome
 from core.ids import LoopId, ThreadKey
 from core.proposals import Proposal
@@ -133,6 +133,39 @@ def test_a_word_takes_a_resting_loop_out_again() -> None:
     assert (story.loop.id, story.loop.status) == (first, "queued")
     assert "one more thing" in story.of(effects.RunLeg)[0].prompt
     assert story.of(effects.RunLeg)[0].resume
+
+
+def resting_failed() -> Story:
+    story = Story().started()
+    story.tell(
+        events.TurnBroke(**story.of_turn(), what="The model refused the key (401).", remedy="Mend it.")
+    )
+    story.tell(
+        events.WentIdle(lane=THREAD, at=story.at + 15 * DAY, loop=story.loop.id, since=story.loop.updated_at)
+    )
+    assert story.loop.resting
+    return story
+
+
+def test_a_failed_loop_that_rests_is_still_tried_again() -> None:
+    story = resting_failed()
+    story.presses("maya", cards.act_token(story.house.secret, story.loop, "retry"))
+    assert story.of(effects.RunLeg)
+    assert story.loop.busy
+    assert "401). Tried again." in story.told()
+    story = resting_failed()
+    story.says("maya", "go on")
+    assert "refused the key" in story.of(effects.RunLeg)[0].prompt
+    assert "401). Tried again." in story.told()
+
+
+def test_a_failed_loop_that_rested_for_very_long_shows_no_retry() -> None:
+    story = resting_failed()
+    since = story.loop.updated_at
+    story.tell(events.WentIdle(lane=THREAD, at=story.at + 200 * DAY, loop=story.loop.id, since=since))
+    (card,) = story.of(effects.Show)
+    assert "401). The loop is over" in words(card.message)
+    assert "[" not in words(card.message)
 
 
 def test_who_is_not_listened_to_wakes_nobody() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core import effects, events, graph, policy
+from core import cards, effects, events, graph, policy
 from core.ids import AskId, CallId
 from tests.unit.story import THREAD, Story, words
 
@@ -234,3 +234,18 @@ def test_the_commits_that_were_objected_to_are_kept_and_explained() -> None:
 
 def test_the_digest_does_not_depend_on_the_order_of_keys() -> None:
     assert policy.digest("Bash", '{"a":1,"b":2}') == policy.digest("Bash", '{"b": 2, "a": 1}')
+
+
+def test_a_loop_that_is_over_shows_no_retry_and_an_old_one_gets_an_answer() -> None:
+    story = Story().started()
+    story.tell(
+        events.TurnBroke(**story.of_turn(), what="The model refused the key (401).", remedy="Mend it.")
+    )
+    (failure,) = (said for said in story.of(effects.Say) if "[Retry]" in words(said.message))
+    story.says("maya", "/loop done")
+    (over,) = (show for show in story.of(effects.Show) if show.card == failure.card)
+    assert "401). The loop is over; what it made is kept." in words(over.message)
+    assert not any("[Retry]" in words(show.message) for show in story.of(effects.Show))
+    story.presses("maya", cards.act_token(story.house.secret, story.loop, "retry"))
+    assert "is done: it is not tried again" in story.told()
+    assert story.loop.status == "done"
