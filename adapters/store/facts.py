@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from adapters.store import codec
+from adapters.store import codec, search
 from adapters.store.codec import micros
 from adapters.store.hand import Hand
 from core import graph
@@ -89,6 +89,10 @@ def _new_ones(facts: Sequence[graph.Fact], hand: Hand) -> Mapping[str, tuple[int
             for key, (identifier, node) in found.items()
         ],
     )
+    if found:
+        ids = [identifier for identifier, _ in found.values()]
+        kept = any(search.is_kept(node.kind, key) for key, (_, node) in found.items())
+        _enter(ids[0], ids[-1], hand, kept=kept)
     return found
 
 
@@ -138,7 +142,16 @@ def _new(
     hand.run(
         NODE, id=identifier, key=key, kind=kind, audience=audience, at=at, text=text, props=props, stub=stub
     )
+    if text:
+        _enter(identifier, identifier, hand, kept=search.is_kept(kind, key))
     return identifier
+
+
+def _enter(first: int, last: int, hand: Hand, *, kept: bool) -> None:
+    """Have the texts of new nodes found by their words."""
+    hand.run(search.ENTER, first=first, last=last)
+    if kept:
+        hand.run(search.ENTER_KEPT, first=first, last=last)
 
 
 def spelled(props: Mapping[str, str]) -> str:

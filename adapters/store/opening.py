@@ -17,6 +17,7 @@ REVISIONS = (
     "0005",
     "0006",
     "0007",
+    "0008",
 )  # oldest first; the last one is what `tables` says
 SMALL = 16 << 20
 MIGRATIONS = Path(__file__).parent / "migrations"

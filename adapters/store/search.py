@@ -1,7 +1,8 @@
-"""Full text over the graph's nodes. Owns: two FTS5 indexes (kept by triggers) and their queries. Imports: nothing. Effects: none.
+"""Full text over the graph's nodes. Owns: two FTS5 indexes, how they are kept, and their queries. Imports: nothing. Effects: none.
 
 One index holds everything. Another holds the few things among the many that a team keeps on purpose (pages, claims, decisions, loops):
-they are found however many messages hold the same words.
+they are found however many messages hold the same words. Triggers follow texts that change; whoever inserts nodes enters them here, many
+by one statement: a trigger would do it row by row, which for a long thread costs several times what the rows do.
 """
 
 from __future__ import annotations
@@ -13,10 +14,6 @@ KEPT = frozenset({"page", "memory", "note", "claim", "focus", "loop", "mark"})
 MARK = "mark"  # the kind a decision that people marked is found as
 _KEPT = "({0}kind IN ('page', 'memory', 'note', 'claim', 'focus', 'loop') OR {0}key LIKE 'decision:mark/%')"
 INDEX = "CREATE VIRTUAL TABLE node_text USING fts5(text, content='node', content_rowid='id')"
-ON_INSERT = (
-    "CREATE TRIGGER node_text_insert AFTER INSERT ON node WHEN new.text <> '' BEGIN"
-    " INSERT INTO node_text(rowid, text) VALUES (new.id, new.text); END"
-)
 ON_UPDATE = (
     "CREATE TRIGGER node_text_update AFTER UPDATE OF text ON node WHEN old.text <> new.text BEGIN"
     " INSERT INTO node_text(node_text, rowid, text) SELECT 'delete', old.id, old.text WHERE old.text <> '';"
@@ -24,17 +21,17 @@ ON_UPDATE = (
 )
 VIEW = f"CREATE VIEW node_kept AS SELECT id, text FROM node WHERE text <> '' AND {_KEPT.format('')}"  # noqa: S608 - constants
 KEPT_INDEX = "CREATE VIRTUAL TABLE kept_text USING fts5(text, content='node_kept', content_rowid='id')"
-KEPT_INSERT = (
-    f"CREATE TRIGGER kept_text_insert AFTER INSERT ON node WHEN new.text <> '' AND {_KEPT.format('new.')} BEGIN"  # noqa: S608 - constants
-    " INSERT INTO kept_text(rowid, text) VALUES (new.id, new.text); END"
-)
 KEPT_UPDATE = (
     f"CREATE TRIGGER kept_text_update AFTER UPDATE OF text ON node WHEN old.text <> new.text AND {_KEPT.format('new.')} BEGIN"
     " INSERT INTO kept_text(kept_text, rowid, text) SELECT 'delete', old.id, old.text WHERE old.text <> '';"
     " INSERT INTO kept_text(rowid, text) SELECT new.id, new.text WHERE new.text <> ''; END"
 )
 LINKED = "CREATE INDEX node_link ON node (json_extract(props, '$.permalink')) WHERE json_extract(props, '$.permalink') > ''"
-DDL = (INDEX, ON_INSERT, ON_UPDATE, VIEW, KEPT_INDEX, KEPT_INSERT, KEPT_UPDATE, LINKED)
+DDL = (INDEX, ON_UPDATE, VIEW, KEPT_INDEX, KEPT_UPDATE, LINKED)
+ENTER = "INSERT INTO node_text(rowid, text) SELECT id, text FROM node WHERE id BETWEEN :first AND :last AND text <> ''"
+ENTER_KEPT = (
+    "INSERT INTO kept_text(rowid, text) SELECT id, text FROM node_kept WHERE id BETWEEN :first AND :last"
+)
 # Newest first, and no further than `most`: what is ranked is never more than a few thousand rows, whatever matches. Two words at once are
 # never asked for: their common rows would have to be looked for in all of them.
 _MET = (
@@ -46,6 +43,11 @@ _MET = (
 )
 MET = _MET.format("node_text")
 MET_KEPT = _MET.format("kept_text")
+
+
+def is_kept(kind: str, key: str) -> bool:
+    """Whether a node stands in the small index too, if it has a text."""
+    return (kind in KEPT and kind != MARK) or key.startswith("decision:mark/")
 
 
 def terms(words: str) -> list[str]:

@@ -353,17 +353,20 @@ async def test_a_lost_journal_is_written_anew(rig: Rig) -> None:
 
 
 def _back_to_the_first(database: Path) -> None:
-    """Take everything out of a database that its first schema did not have."""
-    names = "SELECT type, name FROM sqlite_master WHERE type = 'trigger' OR name NOT LIKE 'sqlite_%' AND name NOT LIKE 'kept_text_%'"
+    """Take everything out of a database that its first schema did not have, and put back what it had."""
+    names = "SELECT type, name, sql FROM sqlite_master WHERE type = 'trigger' OR name NOT LIKE 'sqlite_%' AND name NOT LIKE 'kept_text_%'"
     with opening.connect(opening.engine(database.with_name("first.db")), writes=True) as first:
         opening.migrate(first, to="0001")
-        known = {name for _, name in first.exec_driver_sql(names)}
+        known = {name: sql for _, name, sql in first.exec_driver_sql(names)}
     with sqlite3.connect(database) as connection:
-        later = [(kind, name) for kind, name in connection.execute(names) if name not in known]
+        there = {name: kind for kind, name, _ in connection.execute(names)}
+        later = [(kind, name) for name, kind in there.items() if name not in known]
         for kind, name in sorted(
             later, key=lambda each: ("trigger", "index", "table", "view").index(each[0])
         ):
             connection.execute(f"DROP {kind} IF EXISTS {name}")
+        for name in known.keys() - there:
+            connection.execute(known[name])
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
 

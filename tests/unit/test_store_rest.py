@@ -43,9 +43,45 @@ async def test_words_are_found_where_they_may_be_seen(home: Path) -> None:
         )
         await store_rig.settled(store, 7, Outcome(facts=(gone,)))
         assert await store.search("flaky", sight=Sight(thread=store_rig.LANE)) == []
-    with sqlite3.connect(home / "b.db") as connection:
-        connection.execute("INSERT INTO node_text(node_text) VALUES ('integrity-check')")
+    holds_what_is_there(home / "b.db")
+
+
+def holds_what_is_there(database: Path) -> None:
+    """Fail unless both indexes hold just the words that the nodes hold."""
+    with sqlite3.connect(database) as connection:
+        for index in ("node_text", "kept_text"):
+            connection.execute(
+                f"CREATE VIRTUAL TABLE temp.{index}_words USING fts5vocab(main, {index}, instance)"
+            )
+            words = f"SELECT term, doc, offset FROM {index}_words"  # noqa: S608 - names of ours
+            kept = sorted(connection.execute(words))
+            connection.execute(f"INSERT INTO {index}({index}) VALUES ('rebuild')")  # noqa: S608
+            assert kept == sorted(connection.execute(words))
     connection.close()
+
+
+async def test_nodes_are_found_however_they_came(home: Path) -> None:
+    def node(kind: graph.NodeKind, number: int, text: str) -> graph.Node:
+        return graph.Node(
+            key=f"{kind}:{number}", kind=kind, audience=store_rig.LANE, at=store_rig.at(), text=text
+        )
+
+    many = [node("page" if number % 3 else "message", number, f"word{number}") for number in range(60)]
+    stub = graph.Edge(src="page:100", kind="touches", dst="page:101", at=store_rig.at())
+    told: list[tuple[graph.Fact, ...]] = [
+        (*many, stub, node("message", 3, "told twice at once")),
+        (node("page", 100, "filled"), node("claim", 1, "single"), node("decision", 1, "plain")),
+        (*many, node("page", 100, "filled anew"), node("page", 4, "")),
+    ]
+    async with store_at(home / "b.db") as store:
+        for number, facts in enumerate(told):
+            await store_rig.settled(store, number, Outcome(facts=facts))
+        for words, kinds, found in (
+            ("word59", (), 1), ("word59", ("page",), 1), ("anew", ("page",), 1), ("single", ("claim",), 1), ("plain", (), 1), ("plain", ("claim",), 0),
+        ):  # fmt: skip
+            sight = Sight(thread=store_rig.LANE)
+            assert len(await store.search(words, sight=sight, kinds=kinds)) == found, words
+    holds_what_is_there(home / "b.db")
 
 
 async def test_equal_graphs_have_equal_digests(home: Path) -> None:
