@@ -42,7 +42,7 @@ def _table(steps: Sequence[Step]) -> Table:
 
 def _next(settings: Settings, home: Home) -> Iterator[str]:
     program = NAME if shutil.which(NAME) else sys.argv[0]
-    if not settings.model.api_key.get_secret_value() and settings.model.rehearsal is None:
+    if settings.model.lacks_key:
         yield f'give the model\'s key: put it into {home.keys}/model, and api_key_file = "keys/model" under [model] in {home.config}'
     if not settings.repos:
         yield f"name a repository: [repos.NAME] with its url in {home.config}"

@@ -30,7 +30,7 @@ async def model(settings: Settings) -> Sequence[Finding]:
         words = await asyncio.to_thread(script.load, settings.home / given.rehearsal)
         return [Finding(name=name, ok=True, detail=f"a rehearsal with {len(words.rules)} rules, offline")]
     key = given.api_key.get_secret_value()
-    if not key:
+    if given.lacks_key:
         return [Finding(name=name, ok=False, detail="no key is configured", remedy=KEY)]
     who = {"x-api-key": key} if given.auth == "x-api-key" else {"authorization": f"Bearer {key}"}
     try:
@@ -38,11 +38,11 @@ async def model(settings: Settings) -> Sequence[Finding]:
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE)) as session,
             session.get(
                 f"{given.base_url}/v1/models",
-                headers={**who, "anthropic-version": VERSION},
+                headers={**(who if key else {}), "anthropic-version": VERSION},
                 allow_redirects=False,
             ) as answer,
         ):
-            return [_answered(name, given.base_url, answer.status)]
+            return [_answered(name, given.base_url, answer.status, key=bool(key))]
     except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as exc:
         why = "no answer in time" if isinstance(exc, TimeoutError) else type(exc).__name__
         remedy = "Check model.base_url in config.toml, and the way out of this machine."
@@ -100,9 +100,10 @@ async def _layer(git: safe.SafeGit, name: str, url: str) -> Finding:
     )
 
 
-def _answered(name: str, where: str, status: int) -> Finding:
+def _answered(name: str, where: str, status: int, *, key: bool) -> Finding:
     if status in (401, 403):
-        return Finding(name=name, ok=False, detail=f"{where} refuses the key ({status})", remedy=KEY)
+        said = "refuses the key" if key else "wants a key, and none is configured"
+        return Finding(name=name, ok=False, detail=f"{where} {said} ({status})", remedy=KEY)
     ok = status == 200
     remedy = "" if ok else "Check model.base_url in config.toml; if it is right, try again later."
     return Finding(

@@ -57,7 +57,7 @@ def _greet(bridge: app.Bridge, port: int) -> None:
         http=f"http://{settings.http.host}:{port}",
         chats=bridge.chats.states(),
     )
-    if not settings.model.api_key.get_secret_value() and settings.model.rehearsal is None:
+    if settings.model.lacks_key:
         home = Home(settings.home)
         sys.stdout.write(
             f'No key for the model is configured. Put it into {home.keys}/model, and api_key_file = "keys/model"'

@@ -39,6 +39,15 @@ def web_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def near(url: str) -> bool:
+    """Return whether a web address is on this machine or in a private network."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".local", ".internal", ".home.arpa"))
+
+
 def _database_url(value: SecretStr) -> SecretStr:
     if not re.fullmatch(r"(|sqlite:///.+|postgresql(\+\w+)?://.+)", value.get_secret_value()):
         raise ValueError("not a database")
@@ -100,7 +109,8 @@ class Model(Section):
     )
     api_key: SecretStr = Field(
         SecretStr(""),
-        description="The key, added to requests outside the sandbox. Better kept in a file that `api_key_file` names.",
+        description="The key, added to requests outside the sandbox. Better kept in a file that `api_key_file` names."
+        " A model on this machine or in a private network may need none.",
     )
     auth: Literal["x-api-key", "bearer"] = Field(
         "x-api-key",
@@ -116,6 +126,11 @@ class Model(Section):
         description="A rehearsal script: the bridge then answers for the model itself, offline, and needs no key. Relative to the home.",
         json_schema_extra={"expected": "the path of a script, or nothing"},
     )
+
+    @property
+    def lacks_key(self) -> bool:
+        """Whether a key is missing. What answers near by may need none; whether it does, `loopbridge doctor` finds out by asking it."""
+        return not self.api_key.get_secret_value() and self.rehearsal is None and not near(self.base_url)
 
 
 class Database(Section):

@@ -210,6 +210,17 @@ async def test_a_model_that_is_not_there(ready: Path) -> None:
     assert "no key" in wrong(await checks_outside.model(await load(ready)))[0].detail
 
 
+async def test_a_model_near_by_may_need_no_key(ready: Path) -> None:
+    async with far_side(200) as port:
+        given = await load(ready, MODEL__BASE_URL=f"http://127.0.0.1:{port}")
+        assert not wrong(await checks_outside.model(given))
+    async with far_side(401) as port:
+        given = await load(ready, MODEL__BASE_URL=f"http://127.0.0.1:{port}")
+        assert (
+            "wants a key, and none is configured (401)" in wrong(await checks_outside.model(given))[0].detail
+        )
+
+
 async def test_a_key_that_cannot_be_sent(ready: Path) -> None:
     given = await load(ready, MODEL__BASE_URL="http://127.0.0.1:1", MODEL__API_KEY=f"{KEY}\nx: y")
     assert wrong(await checks_outside.model(given))

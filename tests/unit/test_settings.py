@@ -63,6 +63,28 @@ def test_the_names_that_will_not_change(tmp_path: Path) -> None:
     assert SECRET not in repr(given) + str(given) + given.model_dump_json()
 
 
+@pytest.mark.parametrize(
+    ("url", "lacks"),
+    [
+        ("https://api.anthropic.com", True),
+        ("https://8.8.8.8/v1", True),
+        ("https://models.example.com", True),
+        ("http://127.0.0.1:11434", False),
+        ("http://[::1]:11434", False),
+        ("http://localhost:11434/anthropic", False),
+        ("http://ollama:11434", False),
+        ("http://192.168.1.20", False),
+        ("https://gpu.local", False),
+    ],
+)
+def test_a_key_is_missed_only_where_one_is_needed(tmp_path: Path, url: str, lacks: bool) -> None:
+    assert load(tmp_path, LOOPBRIDGE_MODEL__BASE_URL=url).model.lacks_key is lacks
+    assert not load(
+        tmp_path, LOOPBRIDGE_MODEL__BASE_URL=url, LOOPBRIDGE_MODEL__API_KEY=SECRET
+    ).model.lacks_key
+    assert not load(tmp_path, LOOPBRIDGE_MODEL__BASE_URL=url, LOOPBRIDGE_MODEL__REHEARSAL="s").model.lacks_key
+
+
 def test_lists_in_the_environment(tmp_path: Path) -> None:
     assert load(tmp_path, LOOPBRIDGE_EGRESS__ALLOW="a.org, b.org:8443").egress.allow == (
         "a.org",
