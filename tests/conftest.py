@@ -1,4 +1,4 @@
-"""What every test starts from. Owns: a clean environment, the event loop's guard, `home`, `service_user`. Effects: temp folders."""
+"""What every test starts from. Owns: a clean environment, the examples of property tests, the event loop's guard, `home`, `service_user`. Effects: temp folders."""
 
 from __future__ import annotations
 
@@ -11,11 +11,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import blockbuster
+import hypothesis
 import pytest
 
 OURS = ("core", "config", "adapters", "bridge")
 INHERITED = ("LOOPBRIDGE_", "ANTHROPIC_", "CLAUDE", "GIT_")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+# A busy machine is no failure. Every run sees the same examples, so that none fails by chance; each round of the soak sees others.
+hypothesis.settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize="CRASH_SEED" not in os.environ,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
