@@ -27,6 +27,7 @@ from core.step import (
     settling,
     talk,
     turns,
+    weighing,
 )
 from core.step.draft import Draft
 
@@ -63,7 +64,7 @@ RULES = {
     events.Promoted: promoting.promoted,
     events.NotPromoted: promoting.not_promoted,
     events.Proposed: proposing.proposed,
-    events.ProposalWeighed: proposing.weighed,
+    events.ProposalWeighed: weighing.weighed,
     events.ProposalMerged: proposing.merged,
     events.ProposalRenewed: proposing.renewed,
     events.ProposalStuck: proposing.stuck,

@@ -20,10 +20,10 @@ from core.step import (
     linking,
     marking,
     promoting,
-    proposing,
     remembering,
     scheduling,
     starting,
+    weighing,
 )
 from core.step.draft import Draft
 
@@ -114,5 +114,5 @@ ORDERS: dict[str, Order] = {
     **driving.ORDERS, "start": _start, "approve": _decide, "deny": _decide, "answer": _decide, "people": admission.manage, "link": linking.show_code, "remember": remembering.remember, "forget": remembering.forget, "focus": focusing.show, "tag": focusing.tag, "untag": focusing.untag, "inbox": focusing.inbox,
     "follow": following.follow, "unfollow": following.unfollow, "schedule": scheduling.order, "distill": distilling.order,
     "context": giving.order, "decide": marking.decide, "decisions": marking.listed,
-    "promote": promoting.promote, "merge": proposing.order, "reject": proposing.order, "edit-proposal": proposing.order,
+    "promote": promoting.promote, "merge": weighing.order, "reject": weighing.order, "edit-proposal": weighing.order,
 }  # fmt: skip

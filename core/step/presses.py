@@ -12,9 +12,9 @@ from core.step import (
     following,
     giving,
     holding,
-    proposing,
     remembering,
     sharing,
+    weighing,
 )
 from core.step.draft import Draft
 
@@ -27,7 +27,7 @@ def pressed(draft: Draft, event: Pressed) -> None:
     member = draft.desk.people.of(event.author.identity)
     if decisions.pressed(draft, event, member) or remembering.pressed(draft, event, member):
         return
-    if distilling.pressed(draft, event, member) or proposing.pressed(draft, event, member):
+    if distilling.pressed(draft, event, member) or weighing.pressed(draft, event, member):
         return
     stranger = holding.found(draft, event.token)
     wanted = sharing.found(draft, event.token)
