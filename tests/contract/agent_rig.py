@@ -21,6 +21,7 @@ from adapters.rehearsal.server import Rehearsal
 from core import ids
 from core.events import Event, ToolCalled
 from core.ports import Leg, Verdict
+from tests.patience import PATIENCE
 
 E = TypeVar("E", bound=Event)
 ALLOW = Verdict(decision="allow")
@@ -114,13 +115,13 @@ class Bench:
 
     async def until(self, kind: type[E], count: int = 1) -> E:
         """Wait for the `count`-th event of a kind."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(self.of(kind)) < count:  # noqa: ASYNC110 - events come from another task
                 await asyncio.sleep(0.03)
         return self.of(kind)[count - 1]
 
     async def until_true(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not holds():  # noqa: ASYNC110 - looks at the world outside
                 await asyncio.sleep(0.03)
 

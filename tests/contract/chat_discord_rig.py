@@ -23,6 +23,7 @@ from core.testing.chat_rig import Seen, Sent
 from tests.contract.chat_discord_trouble import DiscordTrouble
 from tests.far_sides.discord import records
 from tests.far_sides.discord.server import TOKEN, FarDiscord
+from tests.patience import PATIENCE
 
 ABOUT = "about https://discord.com/"
 DYING = """
@@ -124,7 +125,7 @@ class DiscordRig:
 
     async def until(self, holds: Any) -> None:
         """Wait some seconds at most for something to hold."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while not holds():  # noqa: ASYNC110 - nobody has an event for it
                 await asyncio.sleep(0.01)
 
@@ -221,7 +222,7 @@ class DiscordRig:
     # ── the bridge's side ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def next_event(self) -> Event:
-        return await asyncio.wait_for(self.events.get(), 10)
+        return await asyncio.wait_for(self.events.get(), PATIENCE)
 
     async def fail_next(self) -> None:
         self.failures = 1

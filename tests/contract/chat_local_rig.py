@@ -22,6 +22,7 @@ from core.events import Event
 from core.ids import IdentityKey, ThreadKey
 from core.message import Message
 from core.testing.chat_rig import Seen, Sent
+from tests.patience import PATIENCE
 
 NAMES = {"maya": "Maya", "ravi": "Ravi", "ci": "CI bot"}
 DYING = """
@@ -176,7 +177,7 @@ class LocalRig:
     # ── the bridge's side ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def next_event(self) -> Event:
-        return await asyncio.wait_for(self.events.get(), 10)
+        return await asyncio.wait_for(self.events.get(), PATIENCE)
 
     async def fail_next(self) -> None:
         self._failures = 1
@@ -194,7 +195,7 @@ class LocalRig:
         await self._everybody(connected=True)
 
     async def _everybody(self, *, connected: bool) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             for client in self._clients.values():
                 while client.connected is not connected:  # noqa: ASYNC110 - a client has no event for it
                     await asyncio.sleep(0.01)
@@ -219,9 +220,9 @@ class LocalRig:
         reader, writer = await asyncio.open_unix_connection(sock=link)
         for line in GARBAGE:
             writer.write(line)
-            assert b'"ok":false' in await asyncio.wait_for(reader.readline(), 5)
+            assert b'"ok":false' in await asyncio.wait_for(reader.readline(), PATIENCE)
         # The same line still takes what is well formed.
         writer.write(b'{"id": 9, "do": "hello", "user": "eve"}\n')
-        assert b'"ok":true' in await asyncio.wait_for(reader.readline(), 5)
+        assert b'"ok":true' in await asyncio.wait_for(reader.readline(), PATIENCE)
         writer.close()
         await writer.wait_closed()

@@ -27,6 +27,7 @@ from tests.contract.chat_local_rig import QuickClock
 from tests.contract.chat_matrix_trouble import MatrixTrouble
 from tests.far_sides.matrix_people import People
 from tests.far_sides.synapse import Account, Synapse
+from tests.patience import PATIENCE
 
 CAST = ("maya", "ravi", "ci")
 DYING = """
@@ -250,7 +251,7 @@ class MatrixRig:
 
     async def settled(self) -> None:
         """Wait until it is noted that what was posted last was heard."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while self.state("SELECT value FROM fact WHERE name = 'since'") == [(self._since,)]:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
@@ -306,7 +307,7 @@ class MatrixRig:
     # ── the bridge's side ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def next_event(self) -> Event:
-        return await asyncio.wait_for(self.events.get(), 10)
+        return await asyncio.wait_for(self.events.get(), PATIENCE)
 
     async def fail_next(self) -> None:
         self._failures = 1

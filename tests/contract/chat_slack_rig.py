@@ -24,6 +24,7 @@ from core.message import Message
 from core.testing.chat_rig import Seen, Sent
 from tests.contract.chat_slack_trouble import SlackTrouble
 from tests.far_sides.slack import Slack, Times, posting
+from tests.patience import PATIENCE
 
 PEOPLE = {"maya": "Maya", "ravi": "Ravi"}
 BOT = "ci"
@@ -74,7 +75,7 @@ class Memory:
 
 async def until(holds: Callable[[], object]) -> None:
     """Wait until something holds. Raises TimeoutError."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110 - the far side has no event for it
             await asyncio.sleep(0.01)
 
@@ -136,7 +137,7 @@ class SlackRig:
         self._adapter = chat = self._build(self.memory)
         await chat.__aenter__()
         self._listening = asyncio.create_task(chat.listen(self.emit))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await chat.listening.wait()
         if self._http:
             host, port = chat.address
@@ -233,7 +234,7 @@ class SlackRig:
             return False
 
     async def next_event(self) -> Event:
-        return await asyncio.wait_for(self.events.get(), 10)
+        return await asyncio.wait_for(self.events.get(), PATIENCE)
 
     async def transcript(self, thread: ThreadKey, *, who: str = "maya") -> Sequence[Seen]:
         place = names.place(thread)

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from adapters.gateway.gateway import Gateway
 from core import ids, ports
+from tests.patience import PATIENCE
 
 KEY = "sk-ant-the-host-key-0123456789"
 LOOP = ids.LoopId("a" * 32)
@@ -45,7 +46,7 @@ class RealClock:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for something that is about to happen."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110 - what is waited for has no event of its own
             await asyncio.sleep(0.005)
 

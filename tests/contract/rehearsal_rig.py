@@ -23,6 +23,7 @@ from claude_agent_sdk import (
 )
 
 from adapters.rehearsal.server import Rehearsal
+from tests.patience import PATIENCE
 
 
 class Talk:
@@ -92,6 +93,6 @@ def no_objections(model: Rehearsal) -> None:
 
 async def until(seen: Callable[[], object]) -> None:
     """Wait until something holds."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not seen():  # noqa: ASYNC110 - a file appears outside of the loop
             await asyncio.sleep(0.05)

@@ -20,6 +20,7 @@ from core.testing.chat_rig import Sent, opened, taken, texts
 from tests.contract.chat_discord_rig import DiscordRig, QuickClock
 from tests.far_sides.discord import records, rights
 from tests.far_sides.discord.server import TOKEN, FarDiscord
+from tests.patience import PATIENCE
 
 POSTS = "POST /channels/*/messages"
 
@@ -103,7 +104,7 @@ async def test_a_lost_line_is_told_of_until_there_is_another(rig: DiscordRig) ->
     await rig.until(lambda: rig.adapter.away_for == 0.0)
     away: list[float] = []
     rig.far.gateway.drop()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not (away and rig.adapter.away_for == 0.0):
             if rig.adapter.away_for:
                 away.append(rig.adapter.away_for)

@@ -23,6 +23,7 @@ from adapters.chat.local.records import Record
 from core import events, message
 from core.errors import BadInput, Damaged, Rejected, StorageFull, Unavailable
 from tests.contract.chat_local_rig import LocalRig, QuickClock
+from tests.patience import PATIENCE
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -49,7 +50,7 @@ async def test_a_full_bridge_is_told_to_the_author_and_nothing_is_lost(rig: Loca
     rig.client("maya").watch = lambda kind, record, text: told.put_nowait(text) if kind == "notice" else None
     await rig.fail_next()
     await rig.user_posts("first")
-    assert await asyncio.wait_for(told.get(), 5) == FULL
+    assert await asyncio.wait_for(told.get(), PATIENCE) == FULL
     event = await rig.next_event()
     assert isinstance(event, events.Posted)
     assert event.text == "first"
@@ -126,7 +127,7 @@ async def test_deeds_of_a_stopped_bridge_are_heard_by_the_next(home: Path) -> No
     heard: asyncio.Queue[events.Event] = asyncio.Queue()
     async with LocalChat(home=home, clock=QuickClock()) as chat:
         listening = asyncio.create_task(chat.listen(heard.put))
-        got = [await asyncio.wait_for(heard.get(), 5) for _ in range(2)]
+        got = [await asyncio.wait_for(heard.get(), PATIENCE) for _ in range(2)]
         assert [event.text for event in got if isinstance(event, events.Posted)] == ["one", "two"]
         listening.cancel()
 
@@ -138,9 +139,9 @@ async def test_a_line_too_long_is_refused_and_the_next_is_taken(
     link = await asyncio.to_thread(sockets.connect, home / "chat.sock")
     reader, writer = await asyncio.open_unix_connection(sock=link)
     writer.write(b"x" * 350_000 + b'\n{"id": 1, "do": "hello", "user": "eve"}\n')
-    assert b"100000 bytes" in await asyncio.wait_for(reader.readline(), 5)
-    assert json.loads(await asyncio.wait_for(reader.readline(), 5))["ok"] is True
-    assert await asyncio.wait_for(_closes(reader, writer), 5) == b""
+    assert b"100000 bytes" in await asyncio.wait_for(reader.readline(), PATIENCE)
+    assert json.loads(await asyncio.wait_for(reader.readline(), PATIENCE))["ok"] is True
+    assert await asyncio.wait_for(_closes(reader, writer), PATIENCE) == b""
 
 
 async def _closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
@@ -161,9 +162,9 @@ async def test_who_does_not_read_holds_nobody_up(
     sent = await rig.user_posts("root")
     for number in range(40):
         await rig.adapter.post(sent.thread, message.text("x" * 50_000), key=str(number))
-    await rig.client("maya").wait_for(lambda record: record.id == 41, 10)
+    await rig.client("maya").wait_for(lambda record: record.id == 41, PATIENCE)
     with pytest.raises(ConnectionError):  # noqa: PT012 - it may take several lines until the break shows
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 if not await reader.read(1 << 16):
                     raise ConnectionResetError
@@ -282,7 +283,7 @@ async def test_what_was_acked_survives_a_kill_and_is_told_once(home: Path) -> No
 
         talking = asyncio.create_task(talk())
         for count in (10, 30):
-            await client.wait_for(lambda record, count=count: record.text == f"line {count}", 20)  # type: ignore[misc]
+            await client.wait_for(lambda record, count=count: record.text == f"line {count}", PATIENCE)  # type: ignore[misc]
             child.kill()
             await child.wait()
             child = await daemon()
@@ -292,7 +293,7 @@ async def test_what_was_acked_survives_a_kill_and_is_told_once(home: Path) -> No
     heard: asyncio.Queue[events.Event] = asyncio.Queue()
     async with LocalChat(home=home, clock=QuickClock()) as chat:
         listening = asyncio.create_task(chat.listen(heard.put))
-        got = [await asyncio.wait_for(heard.get(), 5) for _ in range(60)]
+        got = [await asyncio.wait_for(heard.get(), PATIENCE) for _ in range(60)]
         listening.cancel()
     assert [event.text for event in got if isinstance(event, events.Posted)] == [
         f"line {number}" for number in range(60)

@@ -17,6 +17,7 @@ from core import events, message
 from core.ids import Token
 from core.message import Message
 from tests.contract.chat_local_rig import LocalRig
+from tests.patience import PATIENCE
 
 ASK = Message(
     title="may I? ask 7f3",
@@ -44,7 +45,7 @@ class Desk:
         return "\n".join("".join(part[1] for part in line) for line in self.terminal.screen.lines(width))
 
     async def until(self, met: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not met():  # noqa: ASYNC110 - a screen has no event for it
                 await asyncio.sleep(0.01)
 
@@ -66,7 +67,7 @@ async def desk(home: Path) -> AsyncIterator[Desk]:
             yield desk
             if not running.done():
                 keyboard.send_text("\x03\x04")
-            await asyncio.wait_for(running, 30)
+            await asyncio.wait_for(running, PATIENCE)
 
 
 async def _ask(desk: Desk) -> str:
@@ -179,13 +180,13 @@ async def test_help_and_scrolling_stay_in_bounds(desk: Desk) -> None:
 @pytest.mark.parametrize("keys", ["\x04", "/quit\r", "half typed\x03\x04"])
 async def test_it_is_left_cleanly(desk: Desk, keys: str) -> None:
     desk.keyboard.send_text(keys)
-    await asyncio.wait_for(desk.running, 30)
+    await asyncio.wait_for(desk.running, PATIENCE)
     assert not desk.terminal.client.connected
 
 
 async def test_a_terminal_that_goes_away_is_leaving(desk: Desk) -> None:
     desk.keyboard.close()
-    await asyncio.wait_for(desk.running, 30)
+    await asyncio.wait_for(desk.running, PATIENCE)
 
 
 async def test_without_a_terminal_it_says_what_to_do(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

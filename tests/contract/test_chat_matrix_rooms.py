@@ -18,6 +18,7 @@ from core.testing.chat_rig import opened, taken, texts
 from tests.contract.chat_matrix_rig import MatrixRig
 from tests.contract.matrix_fixtures import clear, crowd, homeserver
 from tests.far_sides.cuttable import Cuttable
+from tests.patience import PATIENCE
 
 __all__ = ["clear", "crowd", "homeserver"]
 GRANT = chat_cards_contract.GRANT
@@ -46,7 +47,7 @@ async def fresh(rig: MatrixRig, count: int, *, seen: Collection[str] = ()) -> li
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait until something holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110 - looked at from outside
             await asyncio.sleep(0.01)
 
@@ -366,7 +367,7 @@ async def test_a_revoked_token_ends_the_stream_with_a_word(rig: MatrixRig) -> No
     await rig.synapse.ask("POST", "/_matrix/client/v3/logout", token=token, body={})
     await rig.user_posts("wakes the stream up")
     with pytest.raises(Rejected) as caught:
-        await asyncio.wait_for(rig.listening, 10)
+        await asyncio.wait_for(rig.listening, PATIENCE)
     assert "M_UNKNOWN_TOKEN" in str(caught.value)
     assert "password" in caught.value.remedy
     await rig.adapter.__aexit__(None, None, None)

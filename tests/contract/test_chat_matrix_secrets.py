@@ -15,6 +15,7 @@ from core.ports import Finding
 from core.testing.chat_rig import opened, taken, texts
 from tests.contract.chat_matrix_rig import MatrixRig
 from tests.contract.matrix_fixtures import crowd, encrypted, homeserver
+from tests.patience import PATIENCE
 
 __all__ = ["crowd", "encrypted", "homeserver"]
 
@@ -119,7 +120,7 @@ async def test_only_its_own_signature_makes_a_device_one_of_the_accounts(rig: Ma
     device = await second_device(rig)
     await rig.people.ask("loop", "signed_by", seeds=published)
     identity, store = rig.parts.identity, rig.parts.client.nio.device_store
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while device not in store[rig.bot_mention]:  # noqa: ASYNC110 - the library tells no one
             await asyncio.sleep(0.02)
     await rig.engine.do(identity.trust_own())
@@ -240,7 +241,7 @@ async def test_a_dead_token_is_replaced_and_the_device_stays(rig: MatrixRig) -> 
     await rig.synapse.ask("POST", "/_matrix/client/v3/logout", token=rig.token, body={})
     await rig.user_posts("wakes the stream up")
     with pytest.raises(Rejected):
-        await asyncio.wait_for(rig.listening, 10)
+        await asyncio.wait_for(rig.listening, PATIENCE)
     await rig.reconnect()
     assert rig.device == device
     assert all(finding.ok for finding in (await findings(rig)).values())

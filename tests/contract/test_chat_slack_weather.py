@@ -15,6 +15,7 @@ from core.message import Item, Message
 from core.testing.chat_rig import opened, taken, texts
 from tests.contract.chat_slack_rig import SlackRig, until
 from tests.far_sides.slack import Times
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ async def test_lines_that_are_cut_lose_nothing(rig: SlackRig) -> None:
             await rig.slack.refresh()
         await asyncio.sleep(0.01)
     heard: dict[str, None] = {}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(heard) < 40:
             heard[(await taken(rig, events.Posted)).text] = None
     await rig.slack.settled()
@@ -233,7 +234,7 @@ async def test_fifty_loops_provoke_no_limit(rig: SlackRig) -> None:
     waits = await asyncio.gather(*(report(thread, card) for thread, card in zip(threads, cards, strict=True)))
     assert rig.slack.office.refused == {}
     assert len({round(wait) for wait in waits if wait}) > 20  # everybody has a turn of their own
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         await rig.adapter.post(threads[-1], message.text("the answer"), key="final")
         decided = message.text("allowed once by Maya")
         ask = await rig.adapter.post(threads[0], message.text("may I?"), key="ask")
@@ -245,7 +246,7 @@ async def test_a_revoked_app_is_said(rig: SlackRig) -> None:
     rig.slack.revoke_app_token()
     assert rig._listening is not None
     with pytest.raises(Rejected, match="revoked"):
-        await asyncio.wait_for(asyncio.shield(rig._listening), 10)
+        await asyncio.wait_for(asyncio.shield(rig._listening), PATIENCE)
     rig._listening = None
 
 

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from core import ports
 from tests.contract.gateway_rig import KEY, Rig, rigged, stall, well
+from tests.patience import PATIENCE
 
 
 async def turn(rig: Rig, home: Path) -> claude_agent_sdk.ResultMessage:
@@ -30,7 +31,7 @@ async def turn(rig: Rig, home: Path) -> claude_agent_sdk.ResultMessage:
     options = claude_agent_sdk.ClaudeAgentOptions(
         cwd=home, env=env, model="claude-sonnet-5-5", tools=["Read"], setting_sources=[]
     )
-    async with asyncio.timeout(60), claude_agent_sdk.ClaudeSDKClient(options) as client:
+    async with asyncio.timeout(PATIENCE), claude_agent_sdk.ClaudeSDKClient(options) as client:
         await client.query("say hello")
         async for message in client.receive_response():
             if isinstance(message, claude_agent_sdk.ResultMessage):

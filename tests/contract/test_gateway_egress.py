@@ -14,6 +14,7 @@ import pytest
 from adapters.gateway import egress
 from core import ports
 from tests.contract.gateway_rig import LOOP, Rig, rigged
+from tests.patience import PATIENCE
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PUBLIC = "93.184.216.34"
@@ -54,7 +55,7 @@ async def tunnelled(
 async def connect(rig: Rig, target: bytes) -> tuple[bytes, asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_unix_connection(str(rig.egress))
     writer.write(b"CONNECT " + target + b" HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         line = await reader.readline()
     return line, reader, writer
 
@@ -90,7 +91,7 @@ async def test_the_far_end_may_close_its_half_first() -> None:
         assert await reader.read() == b"bye"
         writer.write(b"still here")
         writer.write_eof()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             assert await heard == b"still here"
         writer.close()
 
@@ -234,7 +235,7 @@ async def test_an_idle_tunnel_is_closed() -> None:
     async with tunnelled(tunnel_idle_timeout=0.1) as (rig, _, _):
         _, reader, writer = await connect(rig, b"example.org:443")
         await reader.readline()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             assert await reader.read() == b""
         writer.close()
         assert rig.reports == []
@@ -245,7 +246,7 @@ async def test_a_tunnel_carries_only_so_much() -> None:
         _, reader, writer = await connect(rig, b"example.org:443")
         await reader.readline()
         writer.write(b"x" * 2000)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             assert len(await reader.read()) <= 1000
         writer.close()
         report = (await rig.until(1))[0]
@@ -269,7 +270,7 @@ async def test_closing_the_loop_drops_its_tunnels() -> None:
         _, reader, writer = await connect(rig, b"example.org:443")
         await reader.readline()
         await rig.gateway.close(LOOP)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             assert await reader.read() == b""
         writer.close()
 

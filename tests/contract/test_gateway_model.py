@@ -13,6 +13,7 @@ from aiohttp import web
 from adapters.gateway import model as doors
 from core import errors, ports
 from tests.contract.gateway_rig import ASK, KEY, LOOP, RealClock, answer_events, rigged, stream, until, well
+from tests.patience import PATIENCE
 
 
 async def test_bytes_pass_untouched_and_are_metered() -> None:
@@ -131,7 +132,7 @@ async def test_a_client_that_goes_away_ends_the_work_upstream_and_pays_for_what_
         answer = await rig.post()
         await answer.content.readany()
         answer.close()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await rig.far.gone.wait()
         report = (await rig.until(1))[0]
     assert isinstance(report, ports.Metered)
@@ -148,7 +149,7 @@ async def test_a_client_that_leaves_before_the_first_byte_pays_an_estimate() -> 
         await until(lambda: bool(rig.far.seen))
         asking.cancel()
         report = (await rig.until(1))[0]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await rig.far.gone.wait()
     assert isinstance(report, ports.Metered)
     assert (report.model, report.output_tokens) == ("claude-sonnet-5-5", 0)

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from core import ports
 from tests.contract.gateway_rig import KEY, LOOP, answer_events, rigged, stall, stream
+from tests.patience import PATIENCE
 
 SPELLINGS = [KEY, base64.b64encode(KEY.encode()).decode().rstrip("=")]
 
@@ -120,7 +121,7 @@ async def test_silence_before_the_first_byte_ends_in_504() -> None:
             assert answer.status == 504
             assert (await answer.json())["error"]["type"] == "timeout_error"
         assert isinstance((await rig.until(1))[0], ports.ModelRefused)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await rig.far.gone.wait()
 
 
@@ -187,7 +188,7 @@ async def test_broken_http_reaches_neither_the_far_side_nor_the_log(
         reader, writer = await asyncio.open_unix_connection(str(rig.model))
         writer.write(b"POST /v1/messages HTTP/1.1\r\nHost: x\r\n" + rest)
         writer.write_eof()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             answer = await reader.read()
         writer.close()
         assert b"200" not in answer[:20]

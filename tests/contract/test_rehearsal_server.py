@@ -18,6 +18,7 @@ import pytest
 from adapters.rehearsal import script
 from adapters.rehearsal.server import Rehearsal
 from core.errors import Unavailable
+from tests.patience import PATIENCE
 
 VERSION = {"anthropic-version": "2023-06-01"}
 FAULTS = script.parse(
@@ -192,7 +193,7 @@ async def test_answers_that_break() -> None:
 
 async def test_leaving_ends_a_stalled_answer() -> None:
     async with (
-        asyncio.timeout(30),
+        asyncio.timeout(PATIENCE),
         Rehearsal(FAULTS) as model,
         client(model) as http,
         http.post("/v1/messages", json=body("stall", stream=True)) as answer,

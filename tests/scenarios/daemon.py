@@ -13,13 +13,10 @@ from typing import Any, Protocol
 
 import aiohttp
 
+from tests.patience import PATIENCE
 from tests.scenarios.forked import Forked
 
 PROGRAM = Path(sys.executable).with_name("loopbridge")
-
-
-# Seconds for any one thing to happen; every wait ends as soon as it does.
-PATIENCE = float(os.environ.get("SCENARIO_PATIENCE", "90"))
 LINE = 1 << 24  # bytes
 
 

@@ -25,7 +25,8 @@ from bridge import app, seed
 from bridge import home as homes
 from config import settings as configuration
 from core.errors import Unavailable
-from tests.scenarios.daemon import PATIENCE, Daemon
+from tests.patience import PATIENCE, until
+from tests.scenarios.daemon import Daemon
 
 __all__ = ["DEMO", "PATIENCE", "WORKER", "Daemon", "House", "Person", "Talk", "house", "until"]
 
@@ -244,19 +245,3 @@ class Talk:
 
 # An answer's last lines: how long it took, maybe what it cost, maybe its button.
 ANSWER = re.compile(r"\d+ s(?: · <?\$[\d.]+)?(?:\n\[1\] Diff)?$")
-
-
-async def until(
-    holds: Callable[[], object],
-    *,
-    patience: float = PATIENCE,
-    every: float = 0.02,
-    told: Callable[[], str] = str,
-) -> None:
-    """Wait for something outside the thread (a file, a row) that tells no one of its coming; fail with what `told` says."""
-    try:
-        async with asyncio.timeout(patience):
-            while not holds():  # noqa: ASYNC110 - a file and a process tell no one
-                await asyncio.sleep(every)
-    except TimeoutError:
-        raise AssertionError(told() or "it did not come") from None

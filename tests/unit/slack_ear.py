@@ -11,6 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.far_sides.slack import Slack
+from tests.patience import PATIENCE
 
 
 def client(slack: Slack, token: str | None = None) -> AsyncWebClient:
@@ -72,7 +73,7 @@ class Ear:
 
     async def next(self) -> dict[str, Any]:
         """Return the next envelope (or other frame)."""
-        return await asyncio.wait_for(self._heard.get(), 10)
+        return await asyncio.wait_for(self._heard.get(), PATIENCE)
 
     async def event(self) -> dict[str, Any]:
         """Return the event within the next envelope."""

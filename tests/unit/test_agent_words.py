@@ -17,6 +17,7 @@ from adapters.agent import errors, faults, managed, notes, options, plain
 from adapters.agent.places import Places
 from core import ids
 from core.ports import Leg
+from tests.patience import PATIENCE
 
 PYTEST_FAILED = """
 FAILED tests/test_login.py::test_refresh - AssertionError
@@ -193,6 +194,6 @@ async def test_places_are_given_in_order_even_when_somebody_leaves() -> None:
     await asyncio.wait(tasks)
     assert told == [(1, 1), (2, 2), (3, 3)]
     assert order == [0, 1, 3]
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         await work(9)
     assert order[-1] == 9

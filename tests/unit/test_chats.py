@@ -20,6 +20,7 @@ from config.settings import Settings
 from core.errors import RateLimited, Rejected, Unavailable
 from core.events import Event
 from core.ports import ChatAdapter, Emit
+from tests.patience import PATIENCE
 
 
 class PausedClock(SystemClock):
@@ -91,7 +92,7 @@ async def chats(clock: SystemClock | None = None, **wanted: Chat) -> AsyncIterat
 
 
 async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not true():  # noqa: ASYNC110 - looked at from outside
             await asyncio.sleep(0.001)
 

@@ -20,6 +20,7 @@ from core.events import Deleted
 from core.ids import CardKey, IdentityKey, ThreadKey
 from core.message import Caps, Message, text
 from core.ports import ChatAdapter
+from tests.patience import PATIENCE
 
 LANE = ThreadKey("local:home/general/1")
 
@@ -81,7 +82,7 @@ class Desk:
         self.delivery.take(await self.store.settle(arrival, Outcome(effects=effects)))
 
     async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not true() or self.delivery.pending:  # noqa: ASYNC110 - looked at from outside
                 await asyncio.sleep(0.01)
 
@@ -186,7 +187,7 @@ async def test_an_edit_that_has_to_wait_lets_what_people_wait_for_pass(tmp_path:
         await at.until(lambda: bool(chat.posts))
         chat.failures.append(RateLimited("not yet", retry_after=0.5))
         await at.ask(show("two", "card"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while chat.failures:  # noqa: ASYNC110 - looked at from outside
                 await asyncio.sleep(0.01)
         await at.ask(show("three", "card"), say("answer"))
@@ -229,7 +230,7 @@ async def test_a_chat_that_connects_late_sets_the_pace_from_then_on(tmp_path: Pa
         chats["local"] = chat
         await at.until(lambda: bool(chat.posts))
         await at.ask(show("two", "card"), say("after"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while "after" not in chat.order:  # noqa: ASYNC110 - looked at from outside
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)

@@ -16,6 +16,7 @@ from discord.http import Route
 
 from tests.far_sides.discord import records
 from tests.far_sides.discord.server import TOKEN, FarDiscord
+from tests.patience import PATIENCE
 
 
 class Library(discord.Client):
@@ -65,7 +66,7 @@ async def bot(far: FarDiscord, room: records.Channel) -> AsyncIterator[Library]:
     library = Library()
     running = asyncio.create_task(library.start(TOKEN))
     await far.connected()
-    await asyncio.wait_for(library.wait_until_ready(), 10)
+    await asyncio.wait_for(library.wait_until_ready(), PATIENCE)
     yield library
     await library.close()
     with suppress(asyncio.CancelledError):
@@ -90,7 +91,7 @@ async def test_what_people_do_is_heard(far: FarDiscord, room: records.Channel, b
 
 async def heard(bot: Library, *wanted: str) -> None:
     """Wait for something to be heard, passing over what else is."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while await bot.heard.get() != wanted:
             pass
 
@@ -156,7 +157,7 @@ async def test_commands_buttons_and_forms(far: FarDiscord, room: records.Channel
     answered = await far.hands.user_slash(maya, room, "loop start", task="fix", person=maya)
     card = answered.original
     assert card is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not card.components:  # noqa: ASYNC110 - the library edits it in its own time
             await asyncio.sleep(0.01)
     assert card.content == "fix for Maya"
@@ -171,5 +172,5 @@ async def test_a_cut_line_is_resumed(far: FarDiscord, room: records.Channel, bot
     maya = next(user for user in far.world.users.values() if not user.bot)
     far.gateway.drop()
     far.hands.user_posts(maya, room, "while away")
-    assert await asyncio.wait_for(bot.heard.get(), 15) == ("posted", "while away")
+    assert await asyncio.wait_for(bot.heard.get(), PATIENCE) == ("posted", "while away")
     assert far.gateway.resumed == 1

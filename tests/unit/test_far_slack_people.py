@@ -12,6 +12,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 
 from tests.far_sides.slack import Slack, Times, forms, hands
+from tests.patience import PATIENCE
 from tests.unit.slack_ear import Ear, client, error
 
 BUTTONS: list[dict[str, Any]] = [
@@ -215,7 +216,7 @@ async def test_a_press_a_form_and_its_errors(slack: Slack) -> None:
             channel=root.channel, thread_ts=root.ts, text="may I?", blocks=BUTTONS
         )
         assert (await slack.user_presses("ravi", posted["ts"], "Allow once")).acked
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await bot.opened.wait()
         body = bot.pressed[0]
         assert body["user"]["id"] == slack.user("ravi").id

@@ -18,6 +18,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from tests.far_sides.slack import Slack, Times
+from tests.patience import PATIENCE
 from tests.unit.slack_ear import Ear, client, error
 
 QUICK = Times(ack=0.2, retry_unit=0.2)
@@ -163,7 +164,7 @@ class Sdk:
         self.texts.append(request.payload["event"]["text"])
 
     async def until(self, *texts: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while self.texts != list(texts):  # noqa: ASYNC110 - the client has no event for it
                 await asyncio.sleep(0.02)
 

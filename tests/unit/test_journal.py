@@ -20,6 +20,7 @@ from core import errors, events, graph, layers
 from core.ids import MemberId, message_key
 from core.journal import WITHDRAWN, thread_folder
 from core.redact import Redactor
+from tests.patience import PATIENCE
 from tests.unit.journal_rig import Rig, a_long_story, lane, who
 
 
@@ -293,7 +294,7 @@ async def test_turns_and_time_set_it_going(rig: Rig) -> None:
         await a_long_story(telling)
         running = asyncio.create_task(telling.journalling.run())
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while not (await rig.journal().tip()).seq:  # noqa: ASYNC110 - a commit tells no one of its coming
                     await asyncio.sleep(0.05)
         finally:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from adapters.chat.matrix.pace import BELIEVED, WIDTH, Limit, Pace, Rank
 from core.errors import RateLimited
 from core.testing.fakes import FakeClock
+from tests.patience import PATIENCE
 
 
 class Bucket:
@@ -121,7 +122,7 @@ async def test_an_edit_that_others_pass_comes_back(monkeypatch: pytest.MonkeyPat
             await held.enter_async_context(pace.turn(Rank.POST))
         with pytest.raises(RateLimited):
             await held.enter_async_context(pace.turn(Rank.EDIT))
-    async with asyncio.timeout(5), pace.turn(Rank.EDIT):
+    async with asyncio.timeout(PATIENCE), pace.turn(Rank.EDIT):
         pass
 
 

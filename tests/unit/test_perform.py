@@ -25,6 +25,7 @@ from core.events import Deleted, Event
 from core.ids import CardKey, LoopId, ThreadKey
 from core.policy import Policy
 from core.ports import Arrival, Clock, Job
+from tests.patience import PATIENCE
 
 LANE = ThreadKey("local:home/general/1")
 EFFECT = Prepare(key="prepare", lane=LANE, loop=LoopId("l"), attempt=1)
@@ -92,7 +93,7 @@ async def stage(
         assert arrival is not None
         performer.take(await store.settle(arrival, Outcome(effects=(EFFECT,))))
         yield store
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while await store.jobs():  # noqa: ASYNC110 - looked at from outside
                 await asyncio.sleep(0.01)
 

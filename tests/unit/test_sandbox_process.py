@@ -13,6 +13,7 @@ import pytest
 
 from adapters.sandbox import bwrap, executable, host, limits, process, watchdog
 from core import errors, ports
+from tests.patience import PATIENCE
 
 HOLD = "import sys, time; held = bytearray(b'x' * (80 << 20)); print('held', flush=True); time.sleep(60)"
 
@@ -93,7 +94,7 @@ async def test_the_watchdog_kills_what_holds_too_much_and_nothing_else(
         assert overruns.empty()
         assert session.returncode is None
         dog.watch(home / "launch", 50 << 20)
-        seen = await asyncio.wait_for(overruns.get(), 20)
+        seen = await asyncio.wait_for(overruns.get(), PATIENCE)
         await session.wait()
     finally:
         task.cancel()

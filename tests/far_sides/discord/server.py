@@ -14,6 +14,7 @@ from tests.far_sides.discord.hands import Hands
 from tests.far_sides.discord.interactions import Desk
 from tests.far_sides.discord.rest import Rest
 from tests.far_sides.discord.world import World
+from tests.patience import PATIENCE
 
 TOKEN = "bot-token-of-the-far-side"
 
@@ -63,6 +64,6 @@ class FarDiscord:
 
     async def connected(self) -> None:
         """Wait until the bot has a session with a live socket."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while not self.gateway.connected:  # noqa: ASYNC110 - the socket has no event for it
                 await asyncio.sleep(0.01)
