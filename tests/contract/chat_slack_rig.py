@@ -94,7 +94,7 @@ class SlackRig:
         times: Times | None = None,
         home: Home | None = None,
     ) -> None:
-        self.slack = Slack(times=times or Times(retry_unit=0.2))
+        self.slack = Slack(times=times or Times(retry_unit=0.2, trigger=PATIENCE))
         self.memory = Memory()
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.fails = 0

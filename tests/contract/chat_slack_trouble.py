@@ -22,7 +22,7 @@ class SlackTrouble:
         await self._rig.close()
 
     async def back(self) -> None:
-        await self._rig.slack.settled(20)
+        await self._rig.slack.settled()
         assert self._rig.slack.lost
         await self._rig.open()
 

@@ -36,9 +36,8 @@ async def test_nothing_is_acked_before_it_is_stored(rig: SlackRig) -> None:
     rig.emit = slow  # type: ignore[method-assign]
     await rig.open()
     await rig.user_posts("hold on")
-    await asyncio.sleep(0.3)
-    assert [each.attempt for each in rig.slack.office.delivery.sent] == [0]
     await until(lambda: rig.slack.unacked)
+    assert rig.slack.office.delivery.sent[0].attempt == 0
     stored.set()
     await rig.slack.settled()
     assert not rig.slack.lost
@@ -116,7 +115,7 @@ async def test_what_was_missed_is_read_once_and_in_order(rig: SlackRig) -> None:
         await rig.user_posts(f"missed {number}", thread=sent.thread)
     fresh = await rig.user_posts("@loop a new thread")
     await rig.user_posts("with a reply", thread=fresh.thread)
-    await rig.slack.settled(20)
+    await rig.slack.settled()
     assert len(rig.slack.lost) >= 7
     await rig.open()
     found = [await taken(rig, events.Posted) for _ in range(7)]
@@ -139,7 +138,7 @@ async def test_a_mark_waits_for_what_could_not_be_stored(rig: SlackRig) -> None:
     await rig.user_posts("not stored", thread=sent.thread)
     await asyncio.sleep(0.2)
     await rig.close()
-    await rig.slack.settled(20)
+    await rig.slack.settled()
     rig.fails = 0
     await rig.open()
     assert (await taken(rig, events.Posted)).text == "not stored"
@@ -292,8 +291,9 @@ async def test_a_post_that_was_called_off_is_looked_for_after_the_restart(rig: S
     await rig.reconnect()
     await rig.adapter.post(sent.thread, message.text("known"), key="known")
     rig.slack.faults.fail("chat.postMessage", status="hang")
+    posts = len(rig.slack.called("chat.postMessage"))
     posting = asyncio.create_task(rig.adapter.post(sent.thread, message.text("the answer"), key="k"))
-    await asyncio.sleep(0.3)
+    await until(lambda: len(rig.slack.called("chat.postMessage")) > posts)
     posting.cancel()
     before = reads(rig)
     await rig.reconnect()

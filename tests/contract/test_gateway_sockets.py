@@ -13,7 +13,7 @@ import pytest
 
 from adapters.gateway.gateway import Gateway
 from core import errors, ids, ports
-from tests.contract.gateway_rig import LOOP, RealClock, rigged, stall
+from tests.contract.gateway_rig import LOOP, RealClock, rigged, stall, until
 
 
 async def test_sockets_are_private_and_go_with_the_loop(tmp_path: Path) -> None:
@@ -86,8 +86,7 @@ async def test_leaving_with_everything_busy_leaves_no_task() -> None:
         for answer in answers:
             answer.close()
         tunnel[1].close()
-    await asyncio.sleep(0.05)
-    assert asyncio.all_tasks() == before
+    await until(lambda: asyncio.all_tasks() == before)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ async def test_no_commands_in_threads(slack: Slack) -> None:
 
 
 async def test_a_trigger_is_good_once_and_not_for_long() -> None:
-    async with Slack(rates=False, times=Times(trigger=0.3)) as slack, Ear(slack) as ear:
+    async with Slack(rates=False, times=Times(trigger=PATIENCE)) as slack, Ear(slack) as ear:
         web = client(slack)
         await slack.user_shortcut("maya", "start")
         trigger = (await ear.next())["payload"]["trigger_id"]
@@ -151,7 +151,7 @@ async def test_a_trigger_is_good_once_and_not_for_long() -> None:
         assert await error(web.views_open(trigger_id=trigger, view=FORM)) == "exchanged_trigger_id"
         await slack.user_shortcut("maya", "start")
         trigger = (await ear.next())["payload"]["trigger_id"]
-        await asyncio.sleep(0.4)
+        slack.office.times = Times(trigger=0.0)
         assert await error(web.views_open(trigger_id=trigger, view=FORM)) == "expired_trigger_id"
 
 

@@ -22,6 +22,7 @@ from tests.far_sides.slack import posting
 from tests.far_sides.slack.faults import Faults
 from tests.far_sides.slack.posting import Answer
 from tests.far_sides.slack.world import App, Times
+from tests.patience import PATIENCE
 
 MAX_CONNECTIONS = 10
 
@@ -112,7 +113,7 @@ class Delivery:
         self.unacked += not answer.acked
         return answer
 
-    async def settled(self, seconds: float = 10.0) -> None:
+    async def settled(self, seconds: float = PATIENCE) -> None:
         """Wait until nothing is on its way. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while self._tasks:

@@ -22,6 +22,7 @@ from tests.far_sides.slack.methods_files import FileDoor
 from tests.far_sides.slack.office import Call, Office
 from tests.far_sides.slack.rates import Rates
 from tests.far_sides.slack.world import Channel, Team, Times, World
+from tests.patience import PATIENCE
 
 MAX_REQUEST = 64 << 20
 FRAMES = (
@@ -156,7 +157,7 @@ class Slack(reading.Reading):
         """Return how many WebSockets are open."""
         return sum(len(each) for each in self.office.delivery.connections.values())
 
-    async def settled(self, seconds: float = 10.0) -> None:
+    async def settled(self, seconds: float = PATIENCE) -> None:
         """Wait until every event was acked or given up. Raises TimeoutError."""
         await self.office.delivery.settled(seconds)
 
