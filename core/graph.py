@@ -48,7 +48,9 @@ def alone(fact: Fact) -> bool:
     """Whether a fact is of one member's own layer, and so nobody else's to read."""
     if isinstance(fact, Node):
         return fact.audience.startswith("member:")
-    return any(key.partition(":")[2].startswith("personal/") for key in (fact.src, fact.dst))
+    return ":personal/" in fact.src + fact.dst and any(
+        key.partition(":")[2].startswith("personal/") for key in (fact.src, fact.dst)
+    )
 
 
 def flagged(node: Node) -> str:

@@ -1,4 +1,4 @@
-"""Rows and values. Owns: Codec, `clean`, `micros`, `instant`. Imports: pydantic, core. Effects: none.
+"""Rows and values. Owns: Codec, `clean`, `micros`, `instant`, `spell`. Imports: pydantic, core. Effects: none.
 
 Payloads are JSON made by pydantic from the core's own dataclasses. How a class is read is worked out when it is first met: a start
 that has nothing to read pays nothing.
@@ -10,9 +10,11 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar, get_args
 
 import pydantic
+from pydantic_core import to_json
 
 from core import effects, errors, events
 
@@ -20,6 +22,7 @@ T = TypeVar("T")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 REPLACEMENT = "\ufffd"
+_SPELL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def clean(text: str) -> str:
@@ -36,6 +39,7 @@ def clean(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=256)  # everything an event tells has one instant
 def micros(at: datetime) -> int:
     """Return whole microseconds since 1970. Raises ValueError for an instant without a time zone."""
     return (events.aware(at) - EPOCH) // MICROSECOND
@@ -74,6 +78,14 @@ def props(body: str) -> dict[str, str]:
     if not isinstance(found, dict):
         raise _unreadable("Node")
     return found
+
+
+def spell(value: Any) -> str:
+    """Return what JSON is made of as one compact line: just as `json` spells it, in a fraction of the time."""
+    try:
+        return to_json(value).decode()
+    except ValueError:  # of text that UTF-8 cannot hold
+        return _SPELL(value)
 
 
 def _unreadable(name: str) -> errors.Damaged:

@@ -25,7 +25,6 @@ NODE = (
 TOLD = "UPDATE node SET kind = :kind, audience = :audience, at = :at, text = :text, props = :props, stub = 0 WHERE id = :id"
 TOLD_AGAIN = "UPDATE node SET text = :text, props = :props WHERE id = :id"
 EDGE = "INSERT INTO edge (src, kind, dst, at) VALUES (:src, :kind, :dst, :at) ON CONFLICT (src, kind, dst) DO NOTHING"
-SPELL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 BATCH = 20  # nodes: from here on it pays to ask for all of them at once
 
 
@@ -156,4 +155,4 @@ def _enter(first: int, last: int, hand: Hand, *, kept: bool) -> None:
 
 def spelled(props: Mapping[str, str]) -> str:
     """Return props as a row keeps them."""
-    return SPELL(dict(props)) if props else "{}"
+    return codec.spell(dict(sorted(props.items()))) if props else "{}"

@@ -104,5 +104,8 @@ class Hand:
         return ready
 
 
-def _cleaned(values: Mapping[str, str | float | None]) -> dict[str, str | float | None]:
-    return {name: codec.clean(value) if type(value) is str else value for name, value in values.items()}
+def _cleaned(values: Mapping[str, str | float | None]) -> Mapping[str, str | float | None]:
+    for value in values.values():
+        if type(value) is str and codec.clean(value) is not value:
+            return {name: codec.clean(each) if type(each) is str else each for name, each in values.items()}
+    return values

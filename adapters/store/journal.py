@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from adapters.store import facts, proposals, schedules, walks, writes
+from adapters.store import codec, facts, proposals, schedules, walks, writes
 from adapters.store.codec import micros
 from adapters.store.hand import Hand
 from core import asks, desk, errors, events, graph, ids, journal, layers, loop, people
@@ -82,7 +82,7 @@ def _line(event: events.Event, outcome: desk.Outcome, news: Sequence[graph.Fact]
     }
     if news:
         head["facts"] = [journal.told(fact, event.lane, event.at) for fact in news]
-    line = journal.spell(head)
+    line = codec.spell(head)
     if outcome.asks:
         # What its buttons' tokens are made from is a secret, and of no use to whoever reads the journal rightly.
         bodies = ",".join(hand.codec.dump(replace(ask, nonce="")) for ask in outcome.asks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
@@ -30,6 +31,9 @@ class Sheet:
     loop: Loop | None
     asks: dict[AskId, Ask]
     facts: list[graph.Fact] = field(default_factory=list)
+    told: dict[str, tuple[graph.NodeKind, str, Mapping[str, str]]] = field(
+        default_factory=dict
+    )  # last, by key
     effects: list[Effect] = field(default_factory=list)
     changed_asks: dict[AskId, Ask] = field(default_factory=dict)
     members: list[Member] = field(default_factory=list)
@@ -150,9 +154,12 @@ class Sheet:
     def node(self, key: str, kind: graph.NodeKind, text: str = "", **props: str) -> str:
         """Note a thing, with the lane as its audience; return its key."""
         audience = "bridge" if kind in ("person", "repo", "commit", "focus") else self.desk.thread
-        self.facts.append(
-            graph.Node(key=key, kind=kind, audience=audience, at=self.at, text=text, props=props)
-        )
+        # A long thread names itself and its people with every message.
+        if self.told.get(key) != (kind, text, props):
+            self.told[key] = kind, text, props
+            self.facts.append(
+                graph.Node(key=key, kind=kind, audience=audience, at=self.at, text=text, props=props)
+            )
         return key
 
     def edge(self, src: str, kind: graph.EdgeKind, dst: str) -> None:

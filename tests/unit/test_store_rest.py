@@ -7,10 +7,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.store import claim, codec, faults
 from adapters.store.store import SqlStore
-from core import errors, graph, ids
+from core import errors, graph, ids, journal
 from core.audience import Sight
 from core.desk import Outcome
 from core.testing import store_rig
@@ -195,3 +197,12 @@ def test_a_reserve_takes_only_what_leaves_room(home: Path) -> None:
 )
 def test_text_is_cleaned(given: str, taken: str) -> None:
     assert codec.clean(given) == taken
+
+
+@given(st.dictionaries(st.text(st.characters()), st.text(st.characters())))
+def test_records_are_spelled_as_json_spells_them(record: dict[str, str]) -> None:
+    assert codec.spell(record) == journal.spell(record)
+
+
+def test_what_utf_8_cannot_hold_is_spelled_all_the_same() -> None:
+    assert codec.spell({"text": "a\ud800"}) == journal.spell({"text": "a\ud800"})

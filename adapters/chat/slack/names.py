@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from core import ids
 from core.errors import Rejected
 from core.ids import IdentityKey, ThreadKey
 
 PLATFORM = "slack"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOWHERE = "0"  # the root of what is said in a channel and in no thread
 _TS = re.compile(r"\d{1,12}\.\d{1,6}")
 _ID = re.compile(r"[A-Z0-9]{2,32}")
@@ -105,7 +106,7 @@ def upto(message: str) -> str:
 def moment(ts: str) -> datetime:
     """Return the instant of a ts. Raises ValueError for what is none."""
     seconds, _, fraction = ts.partition(".")
-    return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(f"{fraction:0<6}"[:6]))
+    return EPOCH + timedelta(seconds=int(seconds), microseconds=int(f"{fraction:0<6}"[:6]))
 
 
 def order(ts: str) -> tuple[int, int]:

@@ -33,7 +33,8 @@ class Reading:
 
 def read(message: Json, me: Me, names: Mapping[str, str]) -> Reading:
     """Read a message; `names` maps user ids to the names they go by."""
-    reader = _Reader(me, names, dict(_CHANNEL.findall(text(message, "text"))))
+    fallback = text(message, "text")
+    reader = _Reader(me, names, dict(_CHANNEL.findall(fallback)) if "<#" in fallback else {})
     whole = reader.message(message, 0).replace("\r\n", "\n")
     addressed = _MINE in whole
     kept = _CALL.sub("", whole).strip() if addressed else whole
@@ -42,8 +43,11 @@ def read(message: Json, me: Me, names: Mapping[str, str]) -> Reading:
 
 def people(message: Json) -> frozenset[str]:
     """Return the ids of everybody a message names, whose names `read` wants to know."""
-    found = {text(message, "user"), *_USER.findall(text(message, "text"))}
-    if text(message, "bot_id") or not text(message, "text"):
+    words = text(message, "text")
+    found = {text(message, "user")}
+    if "<@" in words:
+        found.update(_USER.findall(words))
+    if not words or text(message, "bot_id"):
         # What people wrote is in the text as well; bots may say it in blocks alone.
         found |= set(_users_of(message.get("blocks"), 0))
     for attachment in rows(message, "attachments"):

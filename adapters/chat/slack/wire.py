@@ -76,7 +76,7 @@ def lane_of(message: Json, channel: str, me: Me) -> ThreadKey:
 def _posted(
     raw: Json, channel: str, me: Me, called: Mapping[str, str], *, direct: bool = False, own: bool = False
 ) -> Posted | None:
-    if is_mine(raw, me) and not own:
+    if not own and is_mine(raw, me):
         return None
     lane, ts = lane_of(raw, channel, me), text(raw, "ts")
     said = reading.read(raw, me, called)
