@@ -22,6 +22,7 @@ from bridge.board import Boards
 from bridge.boxes import Boxes
 from bridge.capsules import Capsules
 from bridge.chats import Chats
+from bridge.claims import Claims
 from bridge.clock import SystemClock
 from bridge.closing import Closing
 from bridge.delivery import Delivery
@@ -160,7 +161,7 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
     )  # fmt: skip
     promoting = Promoting(
         loops=home.loops, store=store, layers=outer.layers, promotions=outer.layers.promotions, boxes=boxes, clock=clock, emit=wires.emit,
-        prove=Distilling(store=store, clock=clock, emit=wires.emit).unproven,
+        prove=Distilling(store=store, clock=clock, emit=wires.emit).unproven, ground=Claims(store=store, clock=clock, emit=wires.emit).grounds,
     )  # fmt: skip
     looks = Looks(
         store=store, works=works, clock=clock, whys=Whys(store=store, repos=house.repos), secret=house.secret, boards=Boards(store=store, clock=clock), layers=outer.layers,

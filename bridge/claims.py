@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 
-from core import distill, events, graph, layers
+from core import distill, events, graph, layers, proposals, wording
 from core.effects import ReadClaims, Retrace
 from core.ids import MessageKey
+from core.loop import Loop
 from core.ports import Clock, Emit, Store
+from core.proposals import Grounds
 
 CLAIMS = 5_000  # of one page
+GROUNDS = 500  # of one proposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,29 @@ class Claims:
             )
         )  # fmt: skip
 
+    async def grounds(self, loop: Loop, layer: str, pages: Mapping[str, str]) -> tuple[Grounds, ...]:
+        """Return what pages of a loop (path → text) claim anew, with the messages that rests on; one that changed since it was written says how."""
+        found = [
+            (path, claim)
+            for path, text in pages.items()
+            if path.endswith((".md", ".markdown"))
+            for claim in await asyncio.to_thread(distill.claims, text)
+        ]
+        sources = await self._sources(link for _, claim in found for link in claim.links)
+        made = [
+            Grounds(claim=graph.claim(layer, path, claim.n), path=path, text=wording.line(claim.text, 120), sources=rests)
+            for path, claim in found
+            if (rests := tuple(sources[link] for link in claim.links if link in sources))
+        ]  # fmt: skip
+        standing = await self.store.nodes([each.claim for each in made])
+        known = {node.key for node in standing if node.text and not node.props.get("deleted")}
+        fresh = tuple(each for each in made if each.claim not in known)[:GROUNDS]
+        written = loop.turn.started_at if loop.turn is not None and loop.turn.number > 1 else loop.created_at
+        for node in await self.store.nodes(list({source for each in fresh for source in each.sources})):
+            if how := _changed(node, since=written):
+                fresh = proposals.shake(fresh, node.key, how)
+        return fresh
+
     async def _late(self, made: Mapping[str, Sequence[str]]) -> None:
         """Flag new claims (with their sources) on a message that was deleted before they were merged: nobody found them by it then."""
         sources = dict.fromkeys(source for rests in made.values() for source in rests)
@@ -80,6 +108,7 @@ class Claims:
     async def retrace(self, effect: Retrace) -> None:
         """Say which claims and facts rest on a message that changed, and which decisions lose their words; none is nothing to say."""
         message = graph.message(effect.message)
+        await self._shake(message, effect)
         rest = await self.store.distilled([message], limit=CLAIMS)
         found = [node for node in rest if not node.props.get("deleted")]
         claims = tuple(node.key for node in found if node.kind == "claim")
@@ -98,7 +127,26 @@ class Claims:
                 )
             )  # fmt: skip
 
+    async def _shake(self, message: str, effect: Retrace) -> None:
+        """Tell the proposals that wait with a claim on this message."""
+        for proposal in await self.store.proposals():
+            if any(message in each.sources for each in proposal.grounds):
+                await self.emit(
+                    events.ProposalShaken(
+                        lane=proposal.thread, at=self.clock.now(), proposal=proposal.id, message=message, how=effect.how,
+                        changed_at=effect.at,
+                    )
+                )  # fmt: skip
+
     async def _stands(self, fact: str, message: str) -> bool:
         """Whether a fact was said elsewhere as well, in a message that is still there."""
         sources = await self.store.out_of(fact, "distilled_from")
         return any(node.text and node.key != message for node in sources if node.kind == "message")
+
+
+def _changed(node: graph.Node, *, since: datetime) -> Literal["edited", "deleted", ""]:
+    """Return what became of a message after an instant; one that was deleted before cannot be read any more either."""
+    if node.props.get("deleted"):
+        return "deleted"
+    edited = node.props.get("edited", "")
+    return "edited" if edited and datetime.fromisoformat(edited) > since else ""

@@ -51,6 +51,7 @@ class Promoting:
     prove: Callable[
         [Loop, Mapping[str, str]], Awaitable[tuple[str, ...]]
     ]  # lines about claims without a source
+    ground: Callable[[Loop, str, Mapping[str, str]], Awaitable[tuple[proposals.Grounds, ...]]]
     _clones: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
     _waiting: dict[str, asyncio.Future[Outcome]] = field(default_factory=dict)
 
@@ -202,9 +203,9 @@ class Promoting:
             )
         if not drafted.files or (mine and (mine[0].tip, mine[0].digest) == (drafted.tip, drafted.digest)):
             return self._not(effect, layer, "nothing")
-        unproven: tuple[str, ...] = ()
-        if loop.condenses is not None:
-            unproven = await self.prove(loop, await self.promotions.pages(layer, drafted.base, drafted.tip))
+        pages = await self.promotions.pages(layer, drafted.base, drafted.tip)
+        unproven = await self.prove(loop, pages) if loop.condenses is not None else ()
+        grounds = await self.ground(loop, layer, pages)
         if mine and not any(one.id == identifier for one in await self.store.proposals()):
             # It was decided on while this was drafted: what comes now is a proposal of its own.
             if drafted.tip != mine[0].tip:
@@ -213,7 +214,7 @@ class Promoting:
         return events.Proposed(
             lane=effect.lane, at=self.clock.now(), loop=effect.loop, turn=effect.turn, request=effect.request, layer=layer,
             proposal=identifier, title=effect.summary, base=drafted.base, tip=drafted.tip, digest=drafted.digest, files=drafted.files,
-            protected=drafted.protected, diff=drafted.diff, unproven=unproven,
+            protected=drafted.protected, diff=drafted.diff, unproven=unproven, grounds=grounds,
         )  # fmt: skip
 
     def _not(

@@ -133,6 +133,8 @@ class Scope:
         """Return what is left of a proposal: one of the person's loops goes, one that they decided does not say so."""
         if proposal.by in self.members or proposal.thread in self.lanes:
             return None
+        stays = tuple(each for each in proposal.grounds if all(map(self._stays, each.sources)))
+        proposal = replace(proposal, grounds=stays)
         if proposal.decided_by not in self.members:
             return proposal
         return replace(proposal, decided_by=None, decider=SOMEBODY, reason="")
@@ -200,6 +202,8 @@ class Scope:
         if "proposals" in found:
             found["proposals"] = [body for body in found["proposals"] if body["by"] not in self.members]
         for body in found.get("proposals", ()):
+            grounds = body.get("grounds", ())
+            body["grounds"] = [each for each in grounds if all(map(self._stays, each["sources"]))]
             if body["decided_by"] in self.members:
                 body |= {"decided_by": None, "decider": SOMEBODY, "reason": ""}
 

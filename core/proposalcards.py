@@ -13,6 +13,7 @@ from core.proposals import Proposal
 
 SHOWN_WHOLE = 2_500  # characters of a diff; a longer one is a file
 MOST_FILES = 12
+MOST_CLAIMS = 8
 CLOSED = "in a thread that not everybody may read"
 Files = Sequence[tuple[str, int, int]]
 
@@ -31,6 +32,7 @@ def put(
     if proposal.unproven:
         lines = "\n- ".join(proposal.unproven)
         blocks.append(Text(text=f"**Unproven:**\n- {lines}"))
+    blocks += _shaken(proposal)
     if len(diff) > SHOWN_WHOLE:
         blocks.append(Text(text=f"The diff has {len(diff):,} characters; it is in the file."))
         blocks.append(Attachment(name=f"proposal-{proposal.handle}.diff", content=diff))
@@ -41,11 +43,32 @@ def put(
 
 
 def again(proposal: Proposal, why: str, *, secret: str) -> Message:
-    """Return the card of a proposal whose merge did not come about."""
-    return Message(
-        title=_title(proposal),
-        blocks=(Text(text=why), Text(text=_counts(proposal.files, "\n")), *_ways(proposal, secret)),
-    )
+    """Return the card of a proposal whose merge did not come about (`why`), or whose sources changed."""
+    blocks = [Text(text=text) for text in (why, _counts(proposal.files, "\n")) if text]
+    return Message(title=_title(proposal), blocks=(*blocks, *_shaken(proposal), *_ways(proposal, secret)))
+
+
+def _shaken(proposal: Proposal) -> tuple[Block, ...]:
+    """Return which claims rest on messages that changed, before anybody merges them."""
+    shaken = proposal.shaken
+    if not shaken:
+        return ()
+    lines = [
+        f"- {wording.code(each.path, 80)}: “{wording.line(each.text, 120)}”; its source was {each.how} since"
+        for each in shaken[:MOST_CLAIMS]
+    ]
+    if len(shaken) > MOST_CLAIMS:
+        lines.append(f"- and {wording.count(len(shaken) - MOST_CLAIMS, 'more claim')}")
+    return (Text(text="**Look again:**\n" + "\n".join(lines)),)
+
+
+def flagged(proposal: Proposal) -> str:
+    """Return the sentence about merged claims whose source had changed, with a space before it, if there are any."""
+    number = len(proposal.shaken)
+    if not number:
+        return ""
+    rests = "rests" if number == 1 else "rest"
+    return f" {wording.count(number, 'claim')} {rests} on what was edited or deleted since; the next distill looks at that again."
 
 
 def _ways(proposal: Proposal, secret: str) -> tuple[Block, ...]:
@@ -87,7 +110,12 @@ def settled(proposal: Proposal) -> Message:
     by = f"by {wording.line(proposal.decider, 40)}{when}"
     words = {
         "merging": f"… being merged {by}",
-        "merged": f"✓ merged {by} · commit {wording.code(proposal.commit[:7])}",
+        "merged": f"✓ merged {by} · commit {wording.code(proposal.commit[:7])}"
+        + (
+            f" · {wording.count(len(proposal.shaken), 'claim')} flagged: a source changed"
+            if proposal.shaken
+            else ""
+        ),
         "rejected": f"✗ rejected {by} · branch {wording.code(proposal.branch)} is kept",
     }.get(proposal.state, proposal.state)
     reason = f" · because {wording.line(proposal.reason, 200)}" if proposal.reason else ""

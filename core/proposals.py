@@ -7,7 +7,7 @@ or the loop promotes something newer, it goes into its next `round`: buttons of 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -17,6 +17,17 @@ Choice = Literal["merge", "reject", "edit", "diff"]
 CHOICES: tuple[Choice, ...] = ("merge", "reject", "edit", "diff")
 State = Literal["open", "merging", "stale", "merged", "rejected"]
 OPEN: frozenset[State] = frozenset({"open", "merging", "stale"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """What a claim of a proposal rests on: messages, by their nodes. `how` is what became of one since the claim was written."""
+
+    claim: str  # its node's key
+    path: str
+    text: str  # as one line
+    sources: tuple[str, ...]
+    how: str = ""  # "edited" or "deleted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +59,12 @@ class Proposal:
     reason: str = ""
     commit: str = ""
     unproven: tuple[str, ...] = ()  # what a distill loop claims and cannot prove, for whoever reviews it
+    grounds: tuple[Grounds, ...] = ()  # of what it claims anew
+
+    @property
+    def shaken(self) -> tuple[Grounds, ...]:
+        """Return the claims whose messages were edited or deleted since they were written."""
+        return tuple(each for each in self.grounds if each.how)
 
     @property
     def handle(self) -> str:
@@ -62,6 +79,14 @@ class Proposal:
     def open(self) -> bool:
         """Whether anything can still become of it."""
         return self.state in OPEN
+
+
+def shake(grounds: Iterable[Grounds], message: str, how: str) -> tuple[Grounds, ...]:
+    """Return the grounds after a message (its node's key) was edited or deleted; what is deleted stays deleted."""
+    return tuple(
+        replace(each, how=how) if message in each.sources and each.how != "deleted" else each
+        for each in grounds
+    )
 
 
 def new_id(loop: LoopId, layer: str, request: str) -> str:

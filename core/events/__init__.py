@@ -30,6 +30,7 @@ from core.events.promotion import (
     PromoteWanted,
     ProposalMerged,
     ProposalRenewed,
+    ProposalShaken,
     ProposalStuck,
     ProposalWeighed,
     Proposed,
@@ -61,7 +62,7 @@ Event = (
     | Referred | CapsuleMade | ContextFound
     | LayerMoved | Remembered | RememberHeld | Forgotten | LearnedAlone | Jotted | NotDone
     | Ticked | JobSaid | WentIdle | DistillDue | ClaimsRead | SourceChanged
-    | PromoteWanted | Promoted | NotPromoted | Proposed | ProposalWeighed | ProposalMerged | ProposalRenewed | ProposalStuck
+    | PromoteWanted | Promoted | NotPromoted | Proposed | ProposalWeighed | ProposalMerged | ProposalRenewed | ProposalShaken | ProposalStuck
 )  # fmt: skip
 
 __all__ = [
@@ -102,6 +103,7 @@ __all__ = [
     "Promoted",
     "ProposalMerged",
     "ProposalRenewed",
+    "ProposalShaken",
     "ProposalStuck",
     "ProposalWeighed",
     "Proposed",

@@ -1,4 +1,4 @@
-"""What becomes of work in a layer's clone. Owns: PromoteWanted to ProposalStuck. Imports: core.events.base. Effects: none.
+"""What becomes of work in a layer's clone. Owns: PromoteWanted to ProposalStuck. Imports: core.events.base, core.proposals. Effects: none.
 
 `request` names one wish to promote; `files` are (path, added, removed); `via` is the thread somebody spoke in when it is another one.
 """
@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from core.events.base import Author, Happening, OfLoop
 from core.ids import TurnId
+from core.proposals import Grounds
 
 Files = tuple[tuple[str, int, int], ...]
 
@@ -81,11 +83,27 @@ class Proposed(OfLoop):
     protected: tuple[str, ...]
     diff: str
     unproven: tuple[str, ...] = ()  # lines about claims that rest on nothing the loop was given
+    grounds: tuple[Grounds, ...] = ()  # of what its pages claim anew
     kind: Literal["proposed"] = "proposed"
 
     @property
     def dedup(self) -> str:
         return f"proposed:{self.request}:{self.layer}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalShaken(Happening):
+    """A message (its node's key) that a waiting proposal rests on was edited or deleted."""
+
+    proposal: str
+    message: str
+    how: Literal["edited", "deleted"]
+    changed_at: datetime
+    kind: Literal["proposal_shaken"] = "proposal_shaken"
+
+    @property
+    def dedup(self) -> str:
+        return f"proposal_shaken:{self.proposal}:{self.message}:{self.how}@{self.changed_at.isoformat()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,7 @@ RULES = {
     events.ProposalMerged: proposing.merged,
     events.ProposalRenewed: proposing.renewed,
     events.ProposalStuck: proposing.stuck,
+    events.ProposalShaken: proposing.shaken,
     events.Ticked: scheduling.ticked,
     events.JobSaid: scheduling.said,
     events.WentIdle: resting.went_idle,

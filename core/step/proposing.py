@@ -5,14 +5,15 @@ What people say to one (merge, reject, edit) is `core.step.weighing`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from core import graph, proposalcards, proposals, wording
+from core import graph, layers, proposalcards, proposals, wording
 from core.effects import DropDraft, Priority
-from core.events import Author, ProposalMerged, ProposalRenewed, ProposalStuck, Proposed
+from core.events import Author, ProposalMerged, ProposalRenewed, ProposalShaken, ProposalStuck, Proposed
 from core.ids import AskId, CardKey
 from core.message import Message
-from core.proposals import Proposal
+from core.proposals import Grounds, Proposal
 from core.step import consenting, promoting
 from core.step.draft import Draft
 
@@ -29,7 +30,7 @@ def proposed(draft: Draft, event: Proposed) -> None:
         proposal = Proposal(
             id=event.proposal, loop=event.loop, turn=event.turn, thread=draft.lane, layer=event.layer, title=event.title,
             by=draft.driver(), by_name=loop.driver_name, base=event.base, tip=event.tip, digest=event.digest, files=event.files,
-            protected=event.protected, proposed_at=draft.at, unproven=event.unproven,
+            protected=event.protected, proposed_at=draft.at, unproven=event.unproven, grounds=event.grounds,
         )  # fmt: skip
         why = ""
     else:
@@ -39,6 +40,7 @@ def proposed(draft: Draft, event: Proposed) -> None:
         proposal = replace(
             known, round=known.round + 1, state="open", turn=event.turn, title=event.title, base=event.base, tip=event.tip,
             digest=event.digest, files=event.files, protected=event.protected, proposed_at=draft.at, unproven=event.unproven,
+            grounds=_carried(known.grounds, event.grounds),
         )  # fmt: skip
         why = "The loop changed it. What was reviewed before counts no more."
     draft.put_proposal(proposal)
@@ -48,6 +50,36 @@ def proposed(draft: Draft, event: Proposed) -> None:
     draft.edge(graph.turn(event.turn) if event.turn else graph.loop(event.loop), "asked", key)
     promoting.note(draft, event.loop, event.turn, event.layer, event.tip, event.title, event.files)
     _put(draft, proposal, event.diff, why=why)
+
+
+def _carried(before: Sequence[Grounds], now: Sequence[Grounds]) -> tuple[Grounds, ...]:
+    """Return the grounds of a newer draft: a claim that stands as it stood is as shaken as it was."""
+    known = {each.claim: each.how for each in before}
+    return tuple(replace(each, how=each.how or known.get(each.claim, "")) for each in now)
+
+
+def shaken(draft: Draft, event: ProposalShaken) -> None:
+    """A message that it rests on was edited or deleted: whoever merges is to see that."""
+    proposal = draft.proposals.get(event.proposal)
+    if proposal is None or proposal.state == "rejected":
+        return
+    now = replace(proposal, grounds=proposals.shake(proposal.grounds, event.message, event.how))
+    draft.put_proposal(now)
+    if now.state == "merged":
+        _flag(draft, now)
+    elif now.state == "open" and now.shaken != proposal.shaken:
+        _put_again(draft, now, "")
+
+
+def _flag(draft: Draft, proposal: Proposal) -> None:
+    """Have what it claims on a changed message reopened, now that it is knowledge; reading its page tells the rest."""
+    for each in proposal.shaken:
+        draft.facts.append(
+            graph.Node(
+                key=each.claim, kind="claim", audience=layers.audience(proposal.layer), at=draft.at,
+                props={"flagged": draft.at.isoformat(), "how": each.how},
+            )
+        )  # fmt: skip
 
 
 def _late(draft: Draft, known: Proposal, event: Proposed) -> None:
@@ -83,6 +115,7 @@ def merged(draft: Draft, event: ProposalMerged) -> None:
     commit = promoting.note(draft, done.loop, done.turn, done.layer, event.commit, done.title, event.files)
     decision = decided(draft, done, event.author)
     draft.edge(decision, "allowed", commit)
+    _flag(draft, done)
     show(draft, done, proposalcards.settled(done))
     if event.round == proposal.round:
         # Else the loop proposed more meanwhile: what was reviewed has landed, and the newer round still waits.
@@ -91,7 +124,7 @@ def merged(draft: Draft, event: ProposalMerged) -> None:
         draft,
         event.author,
         event.via,
-        f"Proposal {done.handle} is merged: commit {wording.code(event.commit[:7])}.",
+        f"Proposal {done.handle} is merged: commit {wording.code(event.commit[:7])}.{proposalcards.flagged(done)}",
     )
 
 

@@ -94,6 +94,9 @@ async def test_a_discussion_becomes_claims_that_are_reopened_when_a_source_chang
         assert claim.text == "Tokens are compared with an injected clock."
         assert not claim.props.get("flagged")
 
+        quiet = await talk.says("/loop distill")
+        await talk.sees("Nothing new was said here", after=quiet)
+
         await maya.client.edit(said, "it works with a frozen clock, never with the wall")
         (flagged,) = await seen(lambda found: bool(found[0].props.get("flagged")))
         assert (flagged.key, flagged.props["how"]) == (claim.key, "edited")
@@ -101,14 +104,17 @@ async def test_a_discussion_becomes_claims_that_are_reopened_when_a_source_chang
         before = await talk.says("/loop distill thread")
         again = await talk.sees("proposal", after=before)
         assert "Unproven" not in talk.text(again)
+        await maya.client.edit(said, "it works with a frozen clock, and with nothing else")
+        again = await talk.sees("its source was edited since", after=before)
         await talk.presses(again, "Merge")
         await until(lambda: "frozen clock" in page(made))
-        await seen(
-            lambda found: [node.text for node in found] == ["Tokens are compared with a frozen clock."]
+        (late,) = await seen(
+            lambda found: (
+                bool(found) and found[0].text.endswith("a frozen clock.") and bool(graph.flagged(found[0]))
+            )
         )
-
-        last = await talk.says("/loop distill")
-        await talk.sees("Nothing new was said here", after=last)
+        assert graph.flagged(late) == "edited"
+        await talk.sees("1 claim flagged: a source changed", after=before)
 
 
 async def test_the_clock_distils_in_silence_until_there_is_something() -> None:

@@ -14,16 +14,19 @@ import pytest
 
 from adapters.store.store import SqlStore
 from bridge import choring, clockwork
+from bridge.claims import Claims
 from bridge.home import Home
 from bridge.perform import Hand
 from config import settings
 from config.errors import ConfigError
-from core import effects, events, focus, graph
+from core import distill, effects, events, focus, graph
 from core.desk import Outcome
 from core.ids import IdentityKey, MemberId, ThreadKey
+from core.layers import KNOWLEDGE
 from core.people import Identity, Member
 from core.testing import store_rig
 from core.testing.fakes import FakeClock
+from core.testing.store_proposals_contract import a_proposal
 from core.testing.store_rig import LANE
 from tests.unit.story import words
 
@@ -297,6 +300,43 @@ async def test_a_claim_whose_message_was_deleted_before_the_merge_is_flagged_at_
     assert (
         len(rig.of(events.SourceChanged)) == 1
     )  # it was told of: whoever reopened it since has looked at it
+
+
+async def test_a_proposal_knows_what_its_new_claims_rest_on_and_hears_of_changes(rig: Rig) -> None:
+    await rig.tells("local:home/general/1", "frozen", "injected")
+    frozen, injected = (f"local:home/general/1#{rig.number - back}" for back in (2, 1))
+    loop = store_rig.a_loop(1)
+    await rig.settle(loop=loop)
+    claims = Claims(store=rig.store, clock=rig.clock, emit=rig.emit)
+    pages = {
+        "clock.md": f"- The clock is frozen. {frozen}\n- It is injected. {injected}\n- All know.\n",
+        "x.py": frozen,
+    }
+    first, second = await claims.grounds(loop, KNOWLEDGE, pages)
+    assert (first.text, first.sources, first.how) == ("The clock is frozen.", (f"message:{frozen}",), "")
+    assert second.claim == graph.claim(KNOWLEDGE, "clock.md", distill.claims(pages["clock.md"])[1].n)
+
+    waits = replace(a_proposal(), loop=loop.id, thread=loop.thread, grounds=(first, second))
+    await rig.settle(proposals=(waits,))
+    found = await rig.hands()
+    changed: Any = effects.Retrace(key="r", lane=LANE, message=frozen, how="edited", at=rig.clock.now())  # type: ignore[arg-type]
+    await found[effects.Retrace](changed)
+    (heard,) = rig.of(events.ProposalShaken)
+    assert (heard.lane, heard.proposal, heard.message, heard.how) == (
+        loop.thread,
+        waits.id,
+        f"message:{frozen}",
+        "edited",
+    )
+
+    stands = graph.Node(
+        key=second.claim, kind="claim", audience="bridge", at=rig.clock.now(), text=second.text
+    )
+    (node,) = await rig.store.nodes([f"message:{frozen}"])
+    later = (loop.created_at + timedelta(days=1)).isoformat()
+    await rig.settle(facts=(stands, replace(node, text="thawed", props={"edited": later})))
+    (left,) = await claims.grounds(loop, KNOWLEDGE, pages)
+    assert (left.claim, left.how) == (first.claim, "edited")
 
 
 def test_times_that_cannot_be_are_named(home: Path) -> None:

@@ -18,6 +18,7 @@ from core.audience import Sight
 from core.desk import Outcome
 from core.ids import IdentityKey, message_key, note_of
 from core.people import Identity
+from core.proposals import Grounds
 from core.redact import Redactor
 from tests.unit.journal_rig import Rig, Telling, a_long_story, lane, who
 
@@ -311,12 +312,13 @@ async def test_what_is_not_known(rig: Rig) -> None:
                 await forgetter(rig, telling).plan(what)
 
 
-async def proposes(telling: Telling, number: int, title: str) -> None:
+async def proposes(telling: Telling, number: int, title: str, *grounds: Grounds) -> None:
     loop = (await telling.store.desk(lane(number))).loop
     assert loop is not None
     proposed = events.Proposed(
         lane=lane(number), at=telling.clock.now(), loop=loop.id, turn=None, request=title, layer=layers.KNOWLEDGE, proposal=f"{number:032x}",
         title=title, base="a" * 40, tip="b" * 40, digest="d", files=(("x.md", 1, 0),), protected=(), diff="+x", unproven=(),
+        grounds=grounds,
     )  # fmt: skip
     await telling.tell(proposed)
 
@@ -338,7 +340,15 @@ async def test_proposals_and_readers(rig: Rig) -> None:
         await a_story_with_secrets(telling)
         await telling.starts(lane(11), "maya", "mend the clock")
         for number in (6, 11):
-            await proposes(telling, number, f"title of {number}")
+            said = await telling.says(lane(5), "ada", f"adasword of {number}")
+            rests = graph.message(message_key(lane(5), said))
+            text = f"adasclaim {number}"
+            await proposes(
+                telling,
+                number,
+                f"title of {number}",
+                Grounds(claim="claim:knowledge/x.md#1", path="x.md", text=text, sources=(rests,)),
+            )
         await rejects(telling, 11, "ada", "adasword nine")
         await telling.tell(
             events.Referred(
@@ -355,6 +365,8 @@ async def test_proposals_and_readers(rig: Rig) -> None:
         assert loop.wanted
         await telling.results(lane(11), "Looked.")
         await forgetter(rig, telling).forget(await forgetter(rig, telling).plan("@ada"))
+        (waits,) = await telling.store.find_proposal(f"{11:032x}")
+        assert not waits.grounds
     await asyncio.to_thread(compaction.compact, opening.path_of(rig.url()))
     left = await everything(rig)
     for words in ("adasword nine", 'local:home/ada"', '"by_name":"Ada"'):

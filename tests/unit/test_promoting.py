@@ -23,6 +23,10 @@ from core.testing.store_proposals_contract import a_proposal
 TIP = "e" * 40
 
 
+async def nothing(*_: Any) -> tuple[()]:
+    return ()
+
+
 async def settles(store: SqlStore, outcome: Outcome, name: str) -> None:
     [arrival] = await store.arrive([events.Deleted(lane=store_rig.LANE, at=store_rig.at(), message=name)])
     assert arrival is not None
@@ -49,6 +53,9 @@ class Slow:
             base="a" * 40, tip=TIP, digest="d2", files=(("a.md", 1, 0),), protected=(), diff="+"
         )
 
+    async def pages(self, layer: str, base: str, tip: str) -> dict[str, str]:
+        return {"a.md": "- a claim"}
+
     async def drop(self, layer: str, branch: str, tip: str) -> None:
         assert self.branches.pop(branch) == tip
 
@@ -68,7 +75,7 @@ async def test_a_draft_that_crosses_a_decision_is_a_proposal_of_its_own(tmp_path
         slow: Any = Slow(store, replace(earlier, state=state))
         boxes: Any = SimpleNamespace(layer=lambda *_: None)
         promoting = Promoting(
-            loops=tmp_path, store=store, layers=FakeLayers(), promotions=slow, boxes=boxes, clock=FakeClock(), emit=emit, prove=slow.take,
+            loops=tmp_path, store=store, layers=FakeLayers(), promotions=slow, boxes=boxes, clock=FakeClock(), emit=emit, prove=slow.take, ground=nothing,
         )  # fmt: skip
         wish = effects.Promote(
             key="p", lane=loop.thread, loop=loop.id, turn=None, request="r2", layers=(KNOWLEDGE,), summary="Clocks",

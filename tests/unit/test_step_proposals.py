@@ -8,11 +8,11 @@ import pytest
 
 from core import effects, events, graph, proposals
 from core.events import Promoted
-from core.ids import IdentityKey, MemberId, ThreadKey
+from core.ids import IdentityKey, MemberId, MessageKey, ThreadKey
 from core.layers import KNOWLEDGE, NOTES, personal
 from core.message import Buttons
 from core.proposals import Proposal
-from tests.unit.story import THREAD, Story, who
+from tests.unit.story import THREAD, Story, who, words
 
 ELSEWHERE = ThreadKey("local:home/general/9")
 MAYA = MemberId("maya")
@@ -326,3 +326,91 @@ def test_handing_over_leaves_the_starters_own_notes_behind() -> None:
     assert story.loop.personal is None
     assert story.loop.session  # there was nothing in them to be read
     assert "fresh session" not in story.told()
+
+
+SOURCE = graph.message(MessageKey(f"{THREAD}#70"))
+CLAIM = graph.claim(KNOWLEDGE, "clock.md", "0a1b2c3d")
+GROUNDS = (
+    proposals.Grounds(claim=CLAIM, path="clock.md", text="The clock is frozen.", sources=(SOURCE,)),
+    proposals.Grounds(claim=f"{CLAIM}9", path="clock.md", text="It never waits.", sources=(f"{SOURCE}1",)),
+)
+
+
+def shaken(story: Review, how: Any = "edited") -> None:
+    story.wait(1)
+    story.tell(
+        events.ProposalShaken(
+            lane=THREAD, at=story.at, proposal=story.proposal.id, message=SOURCE, how=how, changed_at=story.at
+        )
+    )
+
+
+def merged(story: Review) -> None:
+    story.tell(
+        events.ProposalMerged(
+            lane=THREAD, at=story.at, proposal=story.proposal.id, round=story.proposal.round, commit="c" * 40, files=FILES,
+            author=who("ravi"), via=ELSEWHERE,
+        )
+    )  # fmt: skip
+
+
+def flags(story: Review) -> dict[str, str]:
+    return {
+        fact.key: fact.props["how"]
+        for fact in story.facts
+        if isinstance(fact, graph.Node) and fact.props.get("flagged")
+    }
+
+
+def test_whoever_merges_sees_that_a_source_changed_while_the_proposal_waited() -> None:
+    story = Review().idle()
+    story.proposes(grounds=GROUNDS)
+    assert "Look again" not in story.told()
+    shaken(story)
+    (card,) = story.of(effects.Show)
+    told = words(card.message)
+    assert "**Look again:**\n- `clock.md`: “The clock is frozen.”; its source was edited since" in told
+    assert "It never waits" not in told
+    assert "[Merge]" in told
+    shaken(story)
+    assert not story.of(effects.Show), "it says so already"
+    assert not flags(story), "nothing of it is knowledge yet"
+    story.weighs("ravi", "merge")
+    merged(story)
+    assert flags(story) == {CLAIM: "edited"}
+    assert (
+        "1 claim rests on what was edited or deleted since; the next distill looks at that again."
+        in story.told()
+    )
+    assert "1 claim flagged: a source changed" in story.told()
+
+
+def test_a_source_that_changes_while_it_is_merged_is_flagged_all_the_same() -> None:
+    story = Review().idle()
+    story.proposes(grounds=GROUNDS)
+    story.weighs("ravi", "merge")
+    merged(story)
+    assert not flags(story)
+    assert "claim" not in story.told()
+    shaken(story, "deleted")
+    assert flags(story) == {CLAIM: "deleted"}
+
+
+def test_a_newer_draft_that_says_the_same_is_as_shaken() -> None:
+    story = Review().idle()
+    story.proposes(grounds=GROUNDS)
+    shaken(story, "deleted")
+    shaken(story, "edited")
+    story.proposes(request="r2", digest="d2", tip="e" * 40, grounds=GROUNDS)
+    assert "its source was deleted since" in story.told()
+    story.proposes(request="r3", digest="d3", tip="f" * 40, grounds=GROUNDS[1:])
+    assert "Look again" not in story.told()
+
+
+def test_what_was_rejected_is_looked_at_by_nobody_again() -> None:
+    story = Review().idle()
+    story.proposes(grounds=GROUNDS)
+    story.weighs("ravi", "reject", "no")
+    shaken(story)
+    assert not story.last
+    assert not flags(story)
