@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 from tests.scenarios.forked import Forked
 
 PROGRAM = Path(sys.executable).with_name("loopbridge")
@@ -95,6 +95,11 @@ class Daemon:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), 0.5)
         return found[0]
+
+    async def printed(self, words: str) -> str:
+        """Return the newest line with these words since the first start, once it is there."""
+        await until(lambda: any(words in line for line in self.said), told=lambda: "\n".join(self.said[-30:]))
+        return next(line for line in reversed(self.said) if words in line)
 
     async def health(self) -> dict[str, Any]:
         """Ask /healthz."""

@@ -201,6 +201,13 @@ class Talk:
         """Return in how many of the bridge's messages `words` stand."""
         return sum(words in text for text in self.texts)
 
+    async def stands(self, words: str, times: int = 1) -> None:
+        """Wait until `words` stand in exactly so many of the bridge's messages: an edit may come after what it goes with."""
+        await until(
+            lambda: self.count(words) == times,
+            told=lambda: f"{words!r} stands {self.count(words)} times, not {times}:\n{self.transcript}",
+        )
+
     @property
     def transcript(self) -> str:
         return render.transcript(self.records, mask=False, names=self.person.client.names)
@@ -224,8 +231,8 @@ class Talk:
                 ),
                 patience,
             )
-        except Unavailable as exc:
-            raise AssertionError(f"{wanted!r} was not said:\n{self.transcript}") from exc
+        except Unavailable:
+            raise AssertionError(f"{wanted!r} was not said:\n{self.transcript}") from None
 
     async def presses(self, record: Record, label: str, text: str = "") -> None:
         """Press a button of a message by its label."""

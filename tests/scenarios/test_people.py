@@ -63,9 +63,7 @@ async def test_the_first_admin_claims_the_bridge_with_the_code_of_its_console() 
             pass
         forget_everybody(home)
         async with home.daemon() as daemon, home.person("eve") as eve, home.person("ada") as ada:
-            await daemon.logged("bridge.ready")
-            (line,) = [line for line in daemon.said if "/loop claim" in line]
-            code = line.split()[-1]
+            code = (await daemon.printed("/loop claim")).split()[-1]
             wrong = await eve.opens("/loop claim AAAA-AAAA")
             await wrong.sees("That code is not right.")
             talk = await ada.opens(f"/loop claim {code}")

@@ -29,7 +29,7 @@ async def test_what_is_said_meanwhile_reaches_the_agent_before_its_answer() -> N
         await talk.presses(ask, "Allow once")
         await talk.answered("Done, and I heard: and tell me the time")
         assert talk.count("Done") == 1, talk.transcript
-        await until(lambda: talk.count("1 changed file not committed yet") == 1)
+        await talk.stands("1 changed file not committed yet")
 
 
 async def test_a_no_with_its_reason_reaches_the_agent() -> None:
@@ -63,7 +63,7 @@ async def test_allowed_for_the_loop_is_asked_once_there_and_anew_elsewhere() -> 
         talk = await maya.opens("/loop run: touch /tmp/made then: touch /tmp/made")
         await talk.presses(await talk.asked("touch"), "Allow for this loop")
         await talk.answered("Done")
-        assert talk.count("✓ allowed for this loop by Maya") == 1
+        await talk.stands("✓ allowed for this loop by Maya")
         await talk.sees("touch /tmp/made`\n✓ Ran `touch /tmp/made`")
         other = await maya.opens("/loop run: touch /tmp/made")
         await other.presses(await other.asked("touch"), "Deny…")
