@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ class Stage:
     daemon: Daemon
     person: Client
     starts: int
+    idle: int
     origin: Path
 
     async def opens(self, words: str) -> tuple[int, float]:
@@ -87,6 +89,7 @@ async def staged(root: Path) -> AsyncIterator[Stage]:
                 daemon=daemon,
                 person=person,
                 starts=settings.agent.starts,
+                idle=settings.agent.max_idle,
                 origin=place.origin,
             )
             thread, _ = await stage.opens("--repo thousand")
@@ -153,7 +156,7 @@ async def many(root: Path) -> Sequence[Line]:
             floor.append(await _bare_at_once(stage))
             ours.append(await _at_once(stage))
     what = f"{AT_ONCE} new threads on 1,000 files at once → the last first model request, none lost"
-    against = f"{AT_ONCE} bare clients with a clone of it each, {stage.starts} started at a time"
+    against = f"{AT_ONCE} bare clients with a clone of it each, {stage.starts} started at a time, {stage.idle} kept idle"
     return [Line(name="d", what=what, ours=ours, floor=floor, goal=1.2, against=against)]
 
 
@@ -169,15 +172,26 @@ async def _bare_at_once(stage: Stage) -> float:
     places = asyncio.Semaphore(stage.starts)
     launchers = [stage.bare.box() for _ in range(AT_ONCE)]
 
-    async def one(launcher: Path) -> float:
+    heard: list[float] = []
+    idle: deque[asyncio.Event] = deque()
+
+    async def one(launcher: Path) -> None:
+        over = asyncio.Event()
         async with AsyncExitStack() as stack:
             async with places:
                 await stage.bare.clone(stage.origin, launcher)
                 client = await stack.enter_async_context(stage.bare.client(launcher))
-            return await stage.bare.turn(client)
+            heard.append(await stage.bare.turn(client))
+            idle.append(over)
+            while len(idle) > (stage.idle if len(heard) < AT_ONCE else 0):  # as many stay as the bridge keeps
+                idle.popleft().set()
+            await over.wait()
 
     began = time.monotonic()
-    return max(await asyncio.gather(*(one(launcher) for launcher in launchers))) - began
+    async with asyncio.TaskGroup() as clients:
+        for launcher in launchers:
+            clients.create_task(one(launcher))
+    return max(heard) - began
 
 
 async def _rest(daemon: Daemon) -> float:
