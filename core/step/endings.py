@@ -109,10 +109,13 @@ def parked(draft: Draft, event: TurnParked) -> None:
     """The session was put away at a call; if its ask was decided in that very moment, bring it back."""
     if not turns.current(draft, event):
         return
-    draft.turn(state="parked", session=event.session)
+    turn = draft.turn(state="parked", session=event.session)
     ask = next(
         (ask for ask in draft.asks.values() if ask.call == event.call and ask.turn == event.turn), None
     )
+    if ask is None:
+        # Its verdict came too late, so it never ran: it comes again, and is one step.
+        draft.turn(calls=tuple(call for call in turn.calls if call.id != event.call))
     if ask is None or not ask.open:
         turns.another_leg(draft, "", resume_at_call=True)
 

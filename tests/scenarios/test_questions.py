@@ -48,8 +48,8 @@ when.unless.everything = '(?s)2. share it'
 when.system = '(?P<plan>/\\S+/plans/\\S+\\.md)'
 tools = [{ name = "Write", input = { file_path = "{plan}", content = "1. make a cake\\n2. share it\\n" } }]
 [[rule]]
-when.results = 'Write'
-when.unless.everything = 'late'
+when.everything = '(?s)2. share it'
+when.unless.everything = '(?s)approved your plan'
 tools = [{ name = "ExitPlanMode", input = {} }]
 [[rule]]
 when.everything = '(?s)approved your plan'

@@ -221,6 +221,21 @@ def test_a_parked_session_comes_back_at_its_call(settled_first: bool) -> None:
     assert (rule.decision, rule.leg) == ("allow", 2)
 
 
+def test_a_call_that_was_put_away_before_its_verdict_came_is_one_step() -> None:
+    story = Story().started()
+    story.calls("Read", file_path="/loop/workdir/a")
+    [rule] = story.of(effects.Rule)
+    story.tell(events.VerdictLost(**story.of_turn(), call=CallId("t1")))
+    story.tell(events.TurnParked(**story.of_turn(), call=CallId("t1"), session="sess"))
+    [leg] = story.of(effects.RunLeg)
+    assert (leg.resume, leg.session, leg.prompt) == (True, "sess", "")
+    story.calls("Read", file_path="/loop/workdir/a")
+    [again] = story.of(effects.Rule)
+    assert (rule.decision, again.decision, again.leg) == ("allow", "allow", 2)
+    assert story.loop.turn is not None
+    assert [(call.leg, call.state) for call in story.loop.turn.calls] == [(2, "allowed")]
+
+
 def test_the_commits_that_were_objected_to_are_kept_and_explained() -> None:
     story = Story().started()
     story.results()
