@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
 
 from core import distill, events, graph, layers, proposals, wording
 from core.effects import ReadClaims, Retrace
@@ -80,7 +78,7 @@ class Claims:
         fresh = tuple(each for each in made if each.claim not in known)[:GROUNDS]
         written = loop.turn.started_at if loop.turn is not None and loop.turn.number > 1 else loop.created_at
         for node in await self.store.nodes(list({source for each in fresh for source in each.sources})):
-            if how := _changed(node, since=written):
+            if how := graph.changed(node, since=written):
                 fresh = proposals.shake(fresh, node.key, how)
         return fresh
 
@@ -142,11 +140,3 @@ class Claims:
         """Whether a fact was said elsewhere as well, in a message that is still there."""
         sources = await self.store.out_of(fact, "distilled_from")
         return any(node.text and node.key != message for node in sources if node.kind == "message")
-
-
-def _changed(node: graph.Node, *, since: datetime) -> Literal["edited", "deleted", ""]:
-    """Return what became of a message after an instant; one that was deleted before cannot be read any more either."""
-    if node.props.get("deleted"):
-        return "deleted"
-    edited = node.props.get("edited", "")
-    return "edited" if edited and datetime.fromisoformat(edited) > since else ""

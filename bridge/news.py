@@ -1,4 +1,4 @@
-"""What became of the layers, told to the rules. Owns: News. Imports: core. Effects: reads layers, emits LayerMoved, keeps how far it told.
+"""What became of the layers, told to the rules. Owns: News. Imports: core, bridge. Effects: reads layers, emits LayerMoved, keeps how far it told.
 
 How far a layer was told is kept after the telling: a crash in between tells the same again, which changes nothing.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from bridge import tracing
 from core import events, graph, layers, memory
 from core.errors import LoopbridgeError
 from core.ports import Changes, Clock, Emit, Layers, Store
@@ -60,6 +61,7 @@ class News:
             changes = replace(changes, gone=await self._vanished(layer, changes))
         pages_now = {**await self._twins(layer, changes), **changes.pages}
         for part, pages in enumerate(_parts(pages_now)):
+            files = {page.path: page.text for page in pages}
             await self.emit(
                 events.LayerMoved(
                     lane=layers.lane(layer),
@@ -69,6 +71,7 @@ class News:
                     tip=changes.tip,
                     pages=pages,
                     gone=changes.gone if part == 0 else (),
+                    rests=tuple(await tracing.rests(self.store, layer, files)),
                     part=part,
                 )
             )

@@ -153,6 +153,7 @@ class Remembering:
             source=said.permalink,
             thread=wish.via or wish.at,
             origin=wish.origin,
+            rests=said.key if said.key != wish.origin else "",
             learned=wish.learned,
             path=memory.place(said.text),
         )

@@ -59,6 +59,14 @@ def flagged(node: Node) -> str:
     return (props.get("how") or "changed") if props.get("flagged", "") > props.get("reopened", "") else ""
 
 
+def changed(node: Node, *, since: datetime | None) -> Literal["edited", "deleted", ""]:
+    """Return what became of a message after an instant, or at all; one that was deleted before cannot be read any more either."""
+    if node.props.get("deleted"):
+        return "deleted"
+    edited = node.props.get("edited", "")
+    return "edited" if edited and (since is None or datetime.fromisoformat(edited) > since) else ""
+
+
 def since(node: Node) -> str:
     """Return that as words for the agent and for people, empty when nothing happened."""
     how = flagged(node)

@@ -26,7 +26,7 @@ PREFACE = (
     "One line for each file here. The bridge keeps this list: `/loop remember` and `/loop forget` change it."
 )
 _FENCE = "---"
-_HEAD = ("id", "by", "when", "source", "thread", "origin", "learned")
+_HEAD = ("id", "by", "when", "source", "thread", "origin", "rests", "learned")
 _FILE = re.compile(rf"^{FOLDER}/[a-z0-9-]+-[0-9a-f]{{{ID_LETTERS}}}\.md$")
 _OURS = re.compile(rf"^- \[[^\]]*\]\(([a-z0-9-]+-[0-9a-f]{{{ID_LETTERS}}}\.md)\)")
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$")
@@ -55,7 +55,7 @@ _KEYS: tuple[tuple[str, re.Pattern[str]], ...] = (
 class Memo:
     """A remembered fact. `source` is the permalink of what it rests on, `origin` the graph's key of the message or turn it came by.
 
-    `learned` is the handle of the loop whose agent promoted it, empty for what a person said.
+    `rests` is the graph's key of what it rests on, where that is something else. `learned` is the handle of the loop whose agent promoted it, empty for what a person said.
     """
 
     id: str
@@ -65,6 +65,7 @@ class Memo:
     source: str = ""
     thread: str = ""
     origin: str = ""
+    rests: str = ""
     learned: str = ""
     path: str = ""
 
@@ -90,6 +91,7 @@ def spell(memo: Memo) -> str:
         "source": memo.source,
         "thread": memo.thread,
         "origin": memo.origin,
+        "rests": memo.rests,
         "learned": memo.learned,
     }
     head = [f"{name}: {wording.line(values[name], 300)}" for name in _HEAD if values[name]]
@@ -119,7 +121,7 @@ def read(path: str, text: str) -> Memo | None:
         by=head.get("by", ""),
         when=_instant(head.get("when", "")),
         path=path,
-        **{name: head.get(name, "") for name in ("source", "thread", "origin", "learned")},
+        **{name: head.get(name, "") for name in ("source", "thread", "origin", "rests", "learned")},
     )
 
 

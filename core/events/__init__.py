@@ -21,7 +21,7 @@ from core.events.agent import (
 from core.events.base import Author, FileRef, Happening, OfLoop, OfTurn, aware
 from core.events.chat import Admitted, Deleted, Edited, Followed, Posted, Pressed, Room, ThreadRead
 from core.events.context import CapsuleMade, ContextFound, Referred, Source
-from core.events.layers import LayerMoved, Page
+from core.events.layers import LayerMoved, Page, Rests
 from core.events.memory import Forgotten, Jotted, LearnedAlone, NotDone, Remembered, RememberHeld
 from core.events.meters import AskDue, EgressDenied, ModelFailed, Pulsed, Spent
 from core.events.promotion import (
@@ -111,6 +111,7 @@ __all__ = [
     "Referred",
     "RememberHeld",
     "Remembered",
+    "Rests",
     "Room",
     "Source",
     "SourceChanged",

@@ -1,4 +1,4 @@
-"""What becomes of the layers of context. Owns: LayerMoved, Page. Imports: core.events.base. Effects: none."""
+"""What becomes of the layers of context. Owns: LayerMoved, Page, Rests. Imports: core.events.base. Effects: none."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rests:
+    """A fact and the message it rests on, by their nodes; `how` is what became of that message since the fact was written."""
+
+    fact: str
+    source: str
+    how: Literal["edited", "deleted", ""] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerMoved(Happening):
     """A layer's `main` points at another commit; its lane is `core.layers.lane(layer)`.
 
@@ -28,6 +37,7 @@ class LayerMoved(Happening):
     tip: str
     pages: tuple[Page, ...] = ()
     gone: tuple[str, ...] = ()
+    rests: tuple[Rests, ...] = ()  # what facts of a member's own layer rest on, where the graph did not know
     part: int = 0  # a layer that is told for the first time comes in several
     kind: Literal["layer_moved"] = "layer_moved"
 

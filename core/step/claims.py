@@ -1,4 +1,4 @@
-"""What pages claim, and the messages that rests on. Owns: read, claims_read, retrace, source_changed, told. Imports: core. Effects: none."""
+"""What pages claim, and the messages that rests on. Owns: read, claims_read, rests, retrace, source_changed, told. Imports: core. Effects: none."""
 
 from __future__ import annotations
 
@@ -40,6 +40,15 @@ def claims_read(draft: Draft, event: ClaimsRead) -> None:
             draft.edge(key, "distilled_from", source)
     for key in event.gone:
         told(draft, key, "claim", audience, deleted=event.at.isoformat())
+
+
+def rests(draft: Draft, event: LayerMoved) -> None:
+    """Hang facts of a member's own layer on their messages again, and flag those whose message changed."""
+    audience = layers.audience(event.layer)
+    for each in event.rests:
+        draft.edge(each.fact, "distilled_from", each.source)
+        if each.how:
+            told(draft, each.fact, "memory", audience, flagged=event.at.isoformat(), how=each.how)
 
 
 def retrace(draft: Draft, event: Edited | Deleted) -> None:

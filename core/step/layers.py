@@ -23,6 +23,7 @@ def moved(draft: Draft, event: LayerMoved) -> None:
             draft.facts.append(fact)
         elif page.path != memory.TEAM_INDEX:
             draft.facts.append(_page(event, page.path, page.text[:PAGE_CHARS]))
+    claims.rests(draft, event)
     for path in event.gone:
         fact = remembering.gone(event, path)
         if fact is not None:
