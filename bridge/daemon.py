@@ -15,6 +15,7 @@ from bridge.supervise import Supervisor
 from config.settings import Settings
 
 log = structlog.get_logger(__name__)
+YOUNG = (5_000, 20, 20)  # objects, then searches, until the garbage of the next generation is looked for
 
 
 async def run(settings: Settings) -> int:
@@ -32,12 +33,23 @@ async def run(settings: Settings) -> int:
         Supervisor(bridge.clock) as supervisor,
     ):
         _greet(bridge, port)
-        supervisor.once("warm-up", bridge.warm_up())
-        gc.collect()
+        supervisor.once("warm-up", _warm(bridge))
         await stop.wait()
         log.info("bridge.stopping", running=len(bridge.performer.running))
     log.info("bridge.stopped")
     return 0
+
+
+async def _warm(bridge: app.Bridge) -> None:
+    await bridge.warm_up()
+    settle_heap()
+
+
+def settle_heap() -> None:
+    """Leave what a start made, which stays, out of every later search for garbage, and search less often: a turn makes little of it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*YOUNG)
 
 
 def _watch_children() -> None:

@@ -5,7 +5,6 @@ Edges name nodes by key. A node nobody told of yet gets a stub, which the first 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
@@ -22,9 +21,10 @@ NODE = (
     "INSERT INTO node (id, key, kind, audience, at, text, props, stub)"
     " VALUES (:id, :key, :kind, :audience, :at, :text, :props, :stub)"
 )
+NODES = "INSERT INTO node (id, key, kind, audience, at, text, props, stub) VALUES (?, ?, ?, ?, ?, ?, ?, 0)"
 TOLD = "UPDATE node SET kind = :kind, audience = :audience, at = :at, text = :text, props = :props, stub = 0 WHERE id = :id"
 TOLD_AGAIN = "UPDATE node SET text = :text, props = :props WHERE id = :id"
-EDGE = "INSERT INTO edge (src, kind, dst, at) VALUES (:src, :kind, :dst, :at) ON CONFLICT (src, kind, dst) DO NOTHING"
+EDGE = "INSERT INTO edge (src, kind, dst, at) VALUES (?, ?, ?, ?) ON CONFLICT (src, kind, dst) DO NOTHING"
 BATCH = 20  # nodes: from here on it pays to ask for all of them at once
 
 
@@ -34,29 +34,28 @@ def write(facts: Sequence[graph.Fact], hand: Hand) -> Sequence[graph.Fact]:
     told = {key: node for key, (_, node) in known.items()}
     ids = {key: identifier for key, (identifier, _) in known.items()}
     news: list[graph.Fact] = []
+    edges: list[graph.Edge] = []
     for fact in facts:
-        if isinstance(fact, graph.Node):
-            if known.get(fact.key, (0, None))[1] is fact:
-                news.append(fact)
-                continue
+        if isinstance(fact, graph.Edge):
+            edges.append(fact)
+        elif fact.key not in known or known[fact.key][1] is not fact:
             if told.get(fact.key) == fact:
-                continue  # a long thread names itself and its people with every message
+                continue
             told[fact.key] = fact
             ids[fact.key], new = _node(fact, hand)
             if not new:
                 continue
         news.append(fact)
-    hand.many(
+    hand.bulk(
         EDGE,
         [
-            {
-                "src": _id(edge.src, edge, ids, hand),
-                "kind": edge.kind,
-                "dst": _id(edge.dst, edge, ids, hand),
-                "at": micros(edge.at),
-            }
-            for edge in facts
-            if isinstance(edge, graph.Edge)
+            (
+                ids.get(edge.src) or _id(edge.src, edge, ids, hand),
+                edge.kind,
+                ids.get(edge.dst) or _id(edge.dst, edge, ids, hand),
+                micros(edge.at),
+            )
+            for edge in edges
         ],
     )
     return news
@@ -66,25 +65,24 @@ def _new_ones(facts: Sequence[graph.Fact], hand: Hand) -> Mapping[str, tuple[int
     """Write the nodes that nobody told of yet, all at once; return the id and the first telling of each by key."""
     first: dict[str, graph.Node] = {}
     for fact in facts:
-        if isinstance(fact, graph.Node) and codec.clean(fact.key) == fact.key:
-            first.setdefault(fact.key, fact)
+        if isinstance(fact, graph.Node) and fact.key not in first and codec.clean(fact.key) == fact.key:
+            first[fact.key] = fact
     if len(first) < BATCH:
         return {}
-    there = set(hand.column(THERE, keys=json.dumps(list(first))))
+    there = set(hand.column(THERE, keys=codec.spell(list(first))))
     found = {key: (hand.next_id("node"), node) for key, node in first.items() if key not in there}
-    hand.many(
-        NODE,
+    hand.bulk(
+        NODES,
         [
-            {
-                "id": identifier,
-                "key": key,
-                "kind": node.kind,
-                "audience": node.audience,
-                "at": micros(node.at),
-                "text": node.text,
-                "props": spelled(node.props),
-                "stub": 0,
-            }
+            (
+                identifier,
+                key,
+                node.kind,
+                node.audience,
+                micros(node.at),
+                node.text,
+                spelled(node.props),
+            )
             for key, (identifier, node) in found.items()
         ],
     )

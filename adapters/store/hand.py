@@ -55,6 +55,11 @@ class Hand:
         if rows:
             self._driver.executemany(self._worded(statement), [_cleaned(row) for row in rows])
 
+    def bulk(self, statement: str, rows: Sequence[tuple[str | float | None, ...]]) -> None:
+        """Run a statement, whose parameters are marked by `?`, once per row: the quickest way for thousands."""
+        if rows:
+            self._driver.executemany(statement, [_clean(row) for row in rows])
+
     def rows(self, statement: str, **values: str | float | None) -> Iterator[sqlite3.Row]:
         """Yield the rows of a query; their columns go by name."""
         for row in self._execute(statement, values):  # noqa: UP028 - left early, it would close a cursor of a connection that may be gone
@@ -102,6 +107,13 @@ class Hand:
         if ready is None:
             ready = self._ready[statement] = str(sa.text(statement).compile(dialect=self.connection.dialect))
         return ready
+
+
+def _clean(row: tuple[str | float | None, ...]) -> tuple[str | float | None, ...]:
+    for value in row:
+        if type(value) is str and codec.clean(value) is not value:
+            return tuple(codec.clean(each) if type(each) is str else each for each in row)
+    return row
 
 
 def _cleaned(values: Mapping[str, str | float | None]) -> Mapping[str, str | float | None]:

@@ -13,10 +13,11 @@ from typing import Any
 Json = Mapping[str, Any]
 
 
-def text(raw: object, *path: str) -> str:
+def text(raw: object, key: str, *path: str) -> str:
     """Return the string at a path, empty when there is none."""
-    for key in path:
-        raw = raw.get(key) if isinstance(raw, dict) else None
+    raw = raw.get(key) if isinstance(raw, dict) else None
+    if path:
+        return text(raw, *path)
     return raw if isinstance(raw, str) else ""
 
 

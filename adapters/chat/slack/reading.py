@@ -190,7 +190,8 @@ class _Reader:
     def _part(self, part: Json) -> str:
         match part.get("type"):
             case "text":
-                return _styled(text(part, "text").replace(_MINE, ""), table(part, "style"))
+                words, style = text(part, "text").replace(_MINE, ""), part.get("style")
+                return _styled(words, table(style)) if style else words
             case "link":
                 return _link(text(part, "url"), text(part, "text"))
             case "user":

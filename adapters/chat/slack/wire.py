@@ -140,9 +140,11 @@ def _deleted(raw: Json, me: Me) -> Deleted | None:
 def author(message: Json, me: Me, called: Mapping[str, str]) -> Author:
     """Return who wrote a message; a bot without a user goes by its bot id."""
     user, bot = text(message, "user"), text(message, "bot_id")
-    shown = text(message, "username") or text(message, "bot_profile", "name")
-    name = (shown if bot else "") or called.get(user) or shown or user or bot or "somebody"
-    return Author(identity=names.identity_of(me.team, user or bot or "nobody"), name=name, bot=bool(bot))
+    known = called.get(user)
+    if bot or not known:
+        shown = text(message, "username") or text(message, "bot_profile", "name")
+        known = (shown if bot else "") or known or shown or user or bot or "somebody"
+    return Author(identity=names.identity_of(me.team, user or bot or "nobody"), name=known, bot=bool(bot))
 
 
 def file_ref(file: Json, me: Me) -> FileRef | None:

@@ -66,6 +66,7 @@ class Workspace:
         """Return the root and the newest `limit` messages up to `upto`."""
         if not place.thread_ts:
             return History(messages=())
+        last = names.order(upto)
         root: Json = {}
         newest: deque[Json] = deque(maxlen=limit)
         seen = 0
@@ -81,7 +82,7 @@ class Workspace:
         ):
             for message in page:
                 ts = text(message, "ts")
-                if not self._counts(message, ts, upto):
+                if not self._counts(message, ts, last):
                     continue
                 if ts == place.thread_ts:
                     root = message
@@ -113,9 +114,9 @@ class Workspace:
         return (await self.linked.quoted([(raw, event)], within=LIVE))[0]
 
     @staticmethod
-    def _counts(message: Json, ts: str, upto: str) -> bool:
+    def _counts(message: Json, ts: str, last: tuple[int, int]) -> bool:
         spoken = text(message, "subtype") in wire.SPOKEN
-        return names.is_ts(ts) and spoken and names.order(ts) <= names.order(upto)
+        return spoken and names.is_ts(ts) and names.order(ts) <= last
 
     async def recent(self, place: Place, *, after: str) -> list[tuple[Json, Posted]]:
         """Return what others wrote after a moment, in a thread or (NOWHERE) in the channel itself, oldest first."""
