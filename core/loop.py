@@ -120,6 +120,11 @@ class Turn:
     told: tuple[str, ...] = ()  # lines about what it promoted, for its answer
     learned_alone: tuple[str, ...] = ()  # handles of what went into its driver's own memory
 
+    @property
+    def touched_nothing(self) -> bool:
+        """Whether this is a loop's first turn and nothing was called in it: its clone is as it was made."""
+        return self.number == self.leg == 1 and not self.calls and not self.steps_before
+
     def call(self, identifier: CallId) -> Call | None:
         """Return the newest call with this id."""
         return next((call for call in reversed(self.calls) if call.id == identifier), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -20,13 +21,16 @@ AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 LOOP = Loop(
     id=ids.LoopId("0" * 32), thread=ids.ThreadKey("local:home/general/1"), title="t", task="t", driver=ids.MemberId("maya"),
     driver_identity=ids.IdentityKey("local:home/maya"), driver_name="Maya", created_at=AT, updated_at=AT, trigger="1", repo="demo",
-    base=BASE, branch="loop/t", prepared=True, turn=Turn(id=ids.TurnId("t1"), number=1, prompt="p", started_at=AT, state="taking"),
+    base=BASE, branch="loop/t", prepared=True, turn=Turn(id=ids.TurnId("t2"), number=2, prompt="p", started_at=AT, state="taking"),
 )  # fmt: skip
 
 
 class OneLoop:
+    def __init__(self, one: Loop = LOOP) -> None:
+        self.one = one
+
     async def loop(self, identifier: ids.LoopId) -> Loop:
-        return LOOP
+        return self.one
 
 
 class Clone:
@@ -34,12 +38,13 @@ class Clone:
 
     def __init__(self, tree: ports.WorkTree) -> None:
         self.tree = tree
-        self.taken = 0
+        self.taken = self.looked = 0
         self.judged: ports.Judged | None = None
         self.refuses = False
         self.landed: list[tuple[str, str, tuple[str, ...]]] = []
 
     async def status(self, box: object) -> ports.WorkTree:
+        self.looked += 1
         return self.tree
 
     async def take_in(self, repo: str, branch: str, base: str, box: object) -> ports.Judged:
@@ -58,7 +63,7 @@ class Anything:
         return None
 
 
-def edge(home: Path, git: Clone) -> tuple[Works, list[events.Event]]:
+def edge(home: Path, git: Clone, loop: Loop = LOOP) -> tuple[Works, list[events.Event]]:
     """Return the hand, and what it says."""
     said: list[events.Event] = []
 
@@ -66,7 +71,7 @@ def edge(home: Path, git: Clone) -> tuple[Works, list[events.Event]]:
         said.append(event)
 
     works = Works(
-        loops=home, store=cast(Any, OneLoop()), git=cast(Any, git), boxes=cast(Boxes, Anything()), clock=SystemClock(), emit=emit
+        loops=home, store=cast(Any, OneLoop(loop)), git=cast(Any, git), boxes=cast(Boxes, Anything()), clock=SystemClock(), emit=emit
     )  # fmt: skip
     return works, said
 
@@ -96,6 +101,22 @@ async def test_commits_are_taken_in_unless_all_stands_where_it_stood(
     (event,) = said
     assert isinstance(event, events.WorkTaken)
     assert (event.commits, event.dirty) == ((), ("x",))
+
+
+@pytest.mark.parametrize(
+    ("number", "leg", "called", "looks"), [(1, 1, 0, 0), (1, 1, 1, 1), (1, 2, 0, 1), (2, 1, 0, 1)]
+)
+async def test_a_clone_that_nothing_was_called_in_is_not_looked_at(
+    home: Path, number: int, leg: int, called: int, looks: int
+) -> None:
+    assert LOOP.turn is not None
+    turn = replace(LOOP.turn, number=number, leg=leg, steps_before=called)
+    git = Clone(ports.WorkTree(tip=BASE, dirty=("x",), tips=(BASE,)))
+    works, said = edge(home, git, replace(LOOP, turn=turn))
+    await works(replace(take(), leg=leg))
+    (event,) = said
+    assert isinstance(event, events.WorkTaken)
+    assert (git.looked, event.dirty, event.tip) == (looks, ("x",) * looks, BASE)
 
 
 async def test_what_needs_a_word_is_told_and_not_landed_without_it(home: Path) -> None:
