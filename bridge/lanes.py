@@ -35,6 +35,11 @@ class Lanes(Generic[Work]):
             self._tasks[lane] = asyncio.create_task(self._drain(lane), name=f"lane {lane}")
 
     @property
+    def closed(self) -> bool:
+        """Whether nothing is taken any more."""
+        return self._closed
+
+    @property
     def pending(self) -> int:
         """Return how many pieces wait or run."""
         return sum(len(queue) for queue in self._queues.values())

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from adapters.store import (
     claim,
     codec,
+    desks,
     faults,
     finding,
     journal,
@@ -57,8 +58,7 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
         self._clock = clock
         self._claim = claim.Claim(self._path)
         self._reserve = claim.Reserve(self._path, reserve_bytes)
-        self._people: People | None = None
-        self._people_age = 0
+        self._desks = desks.Desks()
         self._writer: Worker
         self._reader: Worker
 
@@ -126,12 +126,28 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
         return await self._reader.do(reads.waiting)
 
     async def desk(self, thread: ids.ThreadKey) -> Desk:
-        return await self._reader.do(partial(reads.lane, thread, await self.people()))
+        if (known := self._desks.get(thread)) is not None:
+            return known
+        everybody = await self.people()
+        token = self._desks.reading(thread)
+        found = await self._reader.do(partial(reads.lane, thread, everybody))
+        self._desks.put(token, found)
+        return found
 
     async def settle(self, arrival: ports.Arrival, outcome: Outcome) -> Sequence[ports.Job]:
-        landed = self._forget_people if outcome.members or outcome.identities else None
-        noted = partial(journal.note, arrival.event, outcome)
-        return await self._writer.do(partial(writes.settle, arrival, outcome, noted), landed)
+        return await self._settle(arrival.event, arrival.seq, outcome) or ()
+
+    async def tell(self, event: Event, outcome: Outcome) -> Sequence[ports.Job] | None:
+        return await self._settle(event, 0, outcome)
+
+    async def _settle(self, event: Event, seq: int, outcome: Outcome) -> Sequence[ports.Job] | None:
+        taken = self._desks.take(event.lane)
+        landed = self._desks.forget if desks.far(taken.desk, outcome) else None
+        unit = partial(writes.settle, event, seq, outcome, partial(journal.note, event, outcome))
+        jobs = await self._writer.do(unit, landed)
+        if jobs is not None:
+            self._desks.leave(taken, outcome)
+        return jobs
 
     async def jobs(self) -> Sequence[ports.Job]:
         return await self._reader.do(reads.jobs)
@@ -153,6 +169,8 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
     # ── loops, asks, people ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def loop(self, loop: ids.LoopId) -> Loop | None:
+        if (known := self._desks.loop(loop)) is not None:
+            return known
         return await self._reader.do(partial(reads.one_loop, loop))
 
     async def loops(self, *, live_only: bool = True, limit: int = 50) -> Sequence[Loop]:
@@ -174,17 +192,12 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
         return await self._reader.do(partial(reads.due, codec.micros(now)))
 
     async def people(self) -> People:
-        if self._people is not None:
-            return self._people
-        age = self._people_age
+        if (known := self._desks.people) is not None:
+            return known
+        age = self._desks.age
         found = await self._reader.do(reads.everybody)
-        if age == self._people_age:
-            self._people = found
+        self._desks.meet(found, age)
         return found
-
-    def _forget_people(self) -> None:
-        self._people = None
-        self._people_age += 1
 
     # ── the graph ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -230,7 +243,7 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
     @property
     def ledger(self) -> Ledger:
         """Return what the journal is written from, and a database from the journal."""
-        return Ledger(self._reader, self._writer, people_changed=self._forget_people)
+        return Ledger(self._reader, self._writer, people_changed=self._desks.forget)
 
     # ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -12,7 +12,8 @@ from core import asks, desk, effects, events, graph, ids, loop, people, ports
 
 Also = Callable[[Sequence[graph.Fact], Hand], None]
 ARRIVE = (
-    "INSERT INTO event (id, dedup, kind, lane, payload, at) VALUES (:id, :dedup, :kind, :lane, :payload, :at)"
+    "INSERT INTO event (id, dedup, kind, lane, payload, at, handled_at)"
+    " VALUES (:id, :dedup, :kind, :lane, :payload, :at, :handled_at)"
     " ON CONFLICT (dedup) DO NOTHING"
 )
 REMINDED = "UPDATE ask SET reminded = 1 WHERE id = :id"
@@ -82,26 +83,39 @@ def arrive(happened: Sequence[events.Event], hand: Hand) -> Sequence[ports.Arriv
     """Store events that were not stored before."""
     arrivals: list[ports.Arrival | None] = []
     for event in happened:
-        seq = hand.next_id("event")
-        new = hand.run(
-            ARRIVE,
-            id=seq,
-            dedup=event.dedup,
-            kind=event.kind,
-            lane=event.lane,
-            payload=hand.codec.dump(event),
-            at=micros(event.at),
-        )
-        arrivals.append(ports.Arrival(seq=seq, event=event) if new else None)
-        if new and isinstance(event, events.AskDue) and event.stage == "remind":
-            hand.run(REMINDED, id=event.ask)
+        seq = _arrive(event, None, hand)
+        arrivals.append(ports.Arrival(seq=seq, event=event) if seq else None)
     return arrivals
 
 
-def settle(arrival: ports.Arrival, outcome: desk.Outcome, also: Also, hand: Hand) -> Sequence[ports.Job]:
-    """Write what is true after an event, unless that was done before. `also` is given the facts that were new."""
-    if not hand.run(HANDLED, id=arrival.seq, now=hand.now()):
-        return ()
+def _arrive(event: events.Event, handled_at: int | None, hand: Hand) -> int:
+    """Store an event and return its number, or 0 when it was stored before."""
+    seq = hand.next_id("event")
+    new = hand.run(
+        ARRIVE,
+        id=seq,
+        dedup=event.dedup,
+        kind=event.kind,
+        lane=event.lane,
+        payload=hand.codec.dump(event),
+        at=micros(event.at),
+        handled_at=handled_at,
+    )
+    if new and isinstance(event, events.AskDue) and event.stage == "remind":
+        hand.run(REMINDED, id=event.ask)
+    return seq if new else 0
+
+
+def settle(
+    event: events.Event, seq: int, outcome: desk.Outcome, also: Also, hand: Hand
+) -> Sequence[ports.Job] | None:
+    """Write what is true after an event, and the event itself when `seq` is 0; None when that was done before.
+
+    `also` is given the facts that were new.
+    """
+    now = hand.now()
+    if not (hand.run(HANDLED, id=seq, now=now) if seq else _arrive(event, now, hand)):
+        return None
     if outcome.loop is not None:
         put_loop(outcome.loop, hand)
         for thread in outcome.loop.followers:

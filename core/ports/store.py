@@ -68,6 +68,9 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
         adds the new props; one whose props say `deleted` loses its text for good. Edges make the nodes they lack.
         """
 
+    async def tell(self, event: Event, outcome: Outcome) -> Sequence[Job] | None:
+        """Store an event together with its outcome, as `settle` does; None when it was stored before, and nothing is changed."""
+
     async def jobs(self) -> Sequence[Job]:
         """Return the effects not carried out yet, by priority then age."""
 

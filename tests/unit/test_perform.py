@@ -53,6 +53,10 @@ class FullStore(SqlStore):
         self._room()
         return await super().arrive(events)
 
+    async def tell(self, event: Event, outcome: Outcome) -> Sequence[Job] | None:
+        self._room()
+        return await super().tell(event, outcome)
+
     def _room(self) -> None:
         if self.refusals:
             self.refusals -= 1
@@ -157,3 +161,37 @@ async def test_what_the_bridges_own_side_tells_is_stored_as_soon_as_there_is_roo
         await dispatcher.idle()
         assert store.refusals == 0
         assert await store.waiting() == []
+
+
+async def test_what_the_bridges_own_side_tells_is_handled_once_and_in_its_turn(tmp_path: Path) -> None:
+    clock: Clock = HurriedClock()
+    seen: list[str] = []
+
+    def look(event: Event, outcome: Outcome) -> None:
+        assert isinstance(event, Deleted)
+        seen.append(event.message)
+
+    async with SqlStore(f"sqlite:///{tmp_path / 'b.db'}", clock=clock) as store:
+        house = House(policy=Policy(), secret="s")
+        dispatcher = Dispatcher(store=store, house=house, clock=clock, take=lambda jobs: None, seen=(look,))
+        brought, told, again = (Deleted(lane=LANE, at=clock.now(), message=name) for name in "121")
+        await asyncio.gather(dispatcher.emit(brought), dispatcher.insist(told), dispatcher.insist(again))
+        await dispatcher.idle()
+        assert sorted(seen) == ["1", "2"]
+        assert await store.waiting() == []
+        assert await store.arrive([brought, told]) == [None, None]
+
+
+async def test_what_is_told_while_the_bridge_stops_is_kept_for_the_next_start(tmp_path: Path) -> None:
+    clock: Clock = HurriedClock()
+    async with SqlStore(f"sqlite:///{tmp_path / 'b.db'}", clock=clock) as store:
+        house = House(policy=Policy(), secret="s")
+        dispatcher = Dispatcher(store=store, house=house, clock=clock, take=lambda jobs: None)
+        early, late = (Deleted(lane=LANE, at=clock.now(), message=name) for name in "12")
+        telling = asyncio.create_task(dispatcher.insist(early))
+        await asyncio.sleep(0)
+        await dispatcher.close()
+        await telling
+        await dispatcher.insist(late)
+        assert late in [arrival.event for arrival in await store.waiting()]
+        assert await store.arrive([early]) == [None]
