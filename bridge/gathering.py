@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from core import focus, graph, references, relevance, wording
+from core import asides, focus, graph, references, relevance, wording
 from core.assemble import Earlier, Material
 from core.audience import Sight
 from core.decided import LIVE
@@ -45,7 +45,8 @@ class Gathering:
         if not loop.with_thread:
             # Asked to begin with nothing, it has nothing but what somebody put in.
             return Material(asked=asked, loops=loops, excluded=frozenset(loop.excluded), notes=notes)
-        messages, total = await self.store.thread_messages(loop.thread, limit=THREAD_READ)
+        read, total = await self.store.thread_messages(loop.thread, limit=THREAD_READ)
+        messages = [node for node in read if asides.said(node)]
         said = [loop.task, *(node.text[:READ] for node in messages[-SAID:])]
         linked, hidden = await self._linked(said, loop, sight)
         if hidden:
@@ -62,7 +63,7 @@ class Gathering:
             )
         return Material(
             messages=messages,
-            total=max(total, loop.thread_size),
+            total=max(total, loop.thread_size) - (len(read) - len(messages)),
             asked=asked,
             decisions=await self._decisions(loop, found, sight),
             linked=linked,

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from core import commands, graph, prompts, schedules, wording
+from core import asides, graph, prompts, schedules, wording
 from core.assemble import Capsule
 from core.errors import BadInput
 from core.graph import Node
@@ -79,22 +79,11 @@ def said(nodes: Sequence[Node], *, since: datetime | None) -> list[Node]:
             if node.kind == "message"
             and node.text.strip()
             and not node.props.get("deleted")
-            and not _orders(node.text)
+            and asides.said(node)
             and (since is None or node.at > since)
         ),
         key=lambda node: (node.at, node.key),
     )
-
-
-def _orders(text: str) -> bool:
-    """Whether a message only tells the bridge what to do; a task that somebody gave is something said."""
-    words = commands.spoken(text)
-    if words is None:
-        return False
-    try:
-        return commands.parse(words).word != "start"
-    except BadInput:
-        return True
 
 
 def choose(nodes: Sequence[Node]) -> tuple[Sequence[Node], int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core import files, graph
+from core import asides, files, graph
 from core.events import Deleted, Edited, FileRef, Posted
 from core.ids import message_key
 from core.loop import Input
@@ -38,6 +38,7 @@ def note(draft: Draft, event: Posted) -> str:
                 "permalink": event.permalink,
                 "id": event.message,
                 "files": "\n".join(files.path(file) for file in event.files),
+                **({"aside": "yes"} if event.addressed and asides.aside(event.text, addressed=True) else {}),
             },
         )
     )
@@ -67,6 +68,7 @@ def edited(draft: Draft, event: Edited) -> None:
         identity=event.author.identity,
         edited=event.at.isoformat(),
         id=event.message,
+        aside="",
     )
     loop = draft.loop
     if loop is not None and any(entry.message == event.message for entry in loop.inputs):

@@ -167,6 +167,20 @@ async def test_the_same_graph_gives_the_same_capsule_in_whatever_order_it_was_to
         assert await made(first, loop()) == await made(second, loop())
 
 
+async def test_words_to_the_bridge_are_no_part_of_the_thread(home: Path) -> None:
+    more = (
+        said(11, "/loop help"), said(12, "/loop why 3f2a91c https://chat.example/40"), said(13, "approve 7f3"), said(14, "status", aside="yes"),
+        said(15, "/loop deny 7f3 because we pin versions"),
+    )  # fmt: skip
+    async with graph_of(home, "a", TOLD) as store:
+        plain = await made(store, loop())
+    async with graph_of(home, "b", (*TOLD, *more)) as store:
+        given = await made(store, loop())
+    assert set(given.keys) - set(plain.keys) == {graph.message(message_key(LANE, "15"))}
+    assert "because we pin versions" in given.text
+    assert given.left_out == plain.left_out
+
+
 async def test_no_context_means_the_task_and_what_was_added(home: Path) -> None:
     async with graph_of(home, "a") as store:
         bare = await made(store, loop(with_thread=False))
