@@ -6,7 +6,6 @@ A leg that a crash cut off is never begun again: what became of it is asked of t
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -23,7 +22,6 @@ from core.ids import LoopId
 from core.ports import Clock, Emit, Job, Store
 
 log = structlog.get_logger(__name__)
-PREPARED_AT_ONCE = 3
 Hand = Callable[..., Awaitable[None]]
 
 
@@ -47,7 +45,6 @@ class Performer:
         self._emit = emit
         self._clock = clock
         self._supervisor = supervisor
-        self._preparing = asyncio.Semaphore(PREPARED_AT_ONCE)
         self._hands: dict[type[effects.Doing], Hand] = {
             effects.RunLeg: legs.run,
             effects.Rule: legs.rule,
@@ -117,8 +114,5 @@ class Performer:
                 await hand(job.effect)
             finally:
                 self.running.pop(job.effect.loop, None)
-        elif isinstance(job.effect, effects.Prepare):
-            async with self._preparing:
-                await hand(job.effect)
         else:
             await hand(job.effect)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -26,6 +26,7 @@ from core.loop import Loop
 from core.ports import AgentRunner, Clock, Emit, Gateway, Git, Layers, Leg, Sandbox, Store
 
 log = structlog.get_logger(__name__)
+AT_ONCE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class Versions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparing:
-    """Carries out Prepare."""
+    """Carries out Prepare. `places` bounds how many folders are made at once."""
 
     loops: Path
     store: Store
@@ -55,6 +56,7 @@ class Preparing:
     fetch: Fetching
     capsules: Capsules
     first_leg: Callable[[Loop, LoopFolder], Leg]
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def __call__(self, effect: Prepare) -> None:
         """Make the folder and say Prepared, or say PrepareFailed with what to do."""
@@ -83,9 +85,19 @@ class Preparing:
     async def _make(self, loop: Loop, effect: Prepare) -> None:
         folder = LoopFolder.of(self.loops, loop.id)
         await asyncio.to_thread(folder.make, self.sandbox.owner())
+        # Before its turn comes: loops that wait together share one look at each origin.
+        start = await pull(loop, self.git, self.layers)
+        async with self.places:
+            now = await self.store.loop(loop.id)
+            if now is None or now.prepared:
+                return
+            if now.personal != loop.personal:  # somebody else drives it by now
+                start = await pull(now, self.git, self.layers)
+            await self._fill(now, folder, start, effect.attempt)
+
+    async def _fill(self, loop: Loop, folder: LoopFolder, start: Start, attempt: int) -> None:
         if loop.personal is None:
             await asyncio.to_thread(folder.drop_personal)
-        start = await pull(loop, self.git, self.layers)
         await open_gateway(self.gateway, loop, folder)
         await asyncio.to_thread(self.boxes.write_launcher, loop, folder)
         warming = asyncio.create_task(self.runner.prewarm(self.first_leg(loop, folder)))
@@ -111,7 +123,7 @@ class Preparing:
                 private=start.private,
                 branch=loop.work_branch if loop.repo else "",
                 digest=capsule.digest,
-                attempt=effect.attempt,
+                attempt=attempt,
                 messages=capsule.keys,
                 others=capsule.others,
                 people=capsule.people,
