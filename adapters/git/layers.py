@@ -13,6 +13,7 @@ from core import errors, layers, ports
 TRIES = 8  # pushes that may be overtaken before somebody hears of it
 CONTEXT = "/loop/context"  # where a box has its clones of layers
 TEXT_BYTES = 1 << 20  # what is larger is no page
+KEPT_BYTES = 32 << 10  # of texts that were just read: many loops that begin at once ask for the same
 _WELCOME = "What one member keeps for themselves. Nobody else's loops see it.\n"
 
 
@@ -44,6 +45,7 @@ class GitLayers:
         self._remotes = dict(remotes or {})
         self._git = safe.SafeGit(globals_at=home / "repos" / "host.gitconfig", grants=grants)
         self._known: dict[str, Layer] = {}
+        self._seen: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {}  # small texts, of which commit
         self._moved = moved
         self.promotions = landing.Landing(
             self._git, of=self._one, where=self.mirror, sandbox=sandbox, agent=host.AUTHOR, packs=home / "quarantine-context",
@@ -80,7 +82,13 @@ class GitLayers:
     async def texts(self, layer: str, folder: str = "") -> Mapping[str, str]:
         """Return the text files of `main` below a folder, path → text; what is too large or no text is left out."""
         one = await self._one(layer)
-        return await one.pages(folder, most=TEXT_BYTES)
+        tip = await one.tip()
+        seen, texts = self._seen.get((layer, folder), ("", {}))
+        if seen != tip:
+            texts = await one.pages(folder, at=tip, most=TEXT_BYTES)
+            if sum(map(len, texts.values())) <= KEPT_BYTES:
+                self._seen[layer, folder] = tip, texts
+        return texts
 
     async def changes(self, layer: str, since: str) -> ports.Changes:
         """Return what differs between a commit and `main`; everything, when there is no such commit (or it is empty)."""
