@@ -102,10 +102,10 @@ def home(
     """Return one person's page: the asks they may decide, the loops they drive, and the team's focus.
 
     `link` gives the address of a thread, empty for one that cannot be gone to from where the page is shown; `reads` says whose titles
-    the person may read.
+    the person may read, and so whose threads they can go to.
     """
     asked = [
-        f"{_linked(f'ask {ask.handle}', link(loop.thread))} of #{loop.handle} ·"
+        f"{_linked(f'ask {ask.handle}', link(loop.thread) if reads(loop) else '')} of #{loop.handle} ·"
         f" {wording.line(loop.title, 60) if reads(loop) else board.UNTITLED} · since {wording.duration((at - ask.asked_at).total_seconds())}"
         for ask, loop in waiting
     ]
