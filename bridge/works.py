@@ -14,7 +14,7 @@ from core import events
 from core.effects import LandWork, TakeWork
 from core.errors import LoopbridgeError
 from core.loop import Loop
-from core.ports import Clock, Emit, Git, Judged, Store, WorkTree
+from core.ports import Clock, Emit, Git, Judged, Store
 
 log = structlog.get_logger(__name__)
 
@@ -52,9 +52,7 @@ class Works:
 
     async def _take(self, loop: Loop, effect: TakeWork) -> events.WorkTaken:
         box = self.boxes.clone(loop, LoopFolder.of(self.loops, loop.id))
-        tree = WorkTree(tip=loop.base, dirty=(), tips=(loop.base,))
-        if loop.turn is None or not loop.turn.touched_nothing:
-            tree = await self.git.status(box)
+        tree = await self.git.status(box)
         judged = Judged(tip=loop.base, commits=())
         if (tree.tip, tree.tips) != (loop.base, (loop.base,)):
             judged = await self.git.take_in(loop.repo, loop.branch, loop.base, box)

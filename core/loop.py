@@ -120,11 +120,6 @@ class Turn:
     told: tuple[str, ...] = ()  # lines about what it promoted, for its answer
     learned_alone: tuple[str, ...] = ()  # handles of what went into its driver's own memory
 
-    @property
-    def touched_nothing(self) -> bool:
-        """Whether this is a loop's first turn and nothing was called in it: its clone is as it was made."""
-        return self.number == self.leg == 1 and not self.calls and not self.steps_before
-
     def call(self, identifier: CallId) -> Call | None:
         """Return the newest call with this id."""
         return next((call for call in reversed(self.calls) if call.id == identifier), None)
@@ -160,6 +155,7 @@ class Loop:
     base: str = ""  # the newest commit that landed, else the first
     branch: str = ""
     prepared: bool = False
+    pristine: bool = False  # nothing was called in it that may change a file: its clone is as it was made
     attempts: int = 0  # how often the folder was made
     session: str = ""  # what a new turn resumes: set once a result was seen
     turns: int = 0

@@ -35,7 +35,7 @@ def called(draft: Draft, event: ToolCalled) -> None:
         or loop.turn.state == "ended"
     ):
         return
-    draft.now(notice="")
+    draft.now(notice="", pristine=loop.pristine and event.tool in READ_ONLY)
     if draft.turn().state == "starting":
         draft.turn(state="running")
         draft.now(status="running")

@@ -45,7 +45,7 @@ def result(draft: Draft, event: TurnResult) -> None:
         turns.another_leg(draft, prompts.before_answer(loop.inputs))
         return
     draft.turn(answer=event.text, state="taking")
-    if loop.repo:
+    if loop.repo and not loop.pristine:
         draft.take_work()
     else:
         finish(draft, None)

@@ -45,7 +45,7 @@ def prepared(draft: Draft, event: Prepared) -> None:
     if loop is None or loop.id != event.loop or loop.prepared:
         return
     loop = draft.now(
-        prepared=True, base=event.base, first_base=event.base, branch=event.branch, receipt=received(draft, event, event.files),
+        prepared=True, pristine=True, base=event.base, first_base=event.base, branch=event.branch, receipt=received(draft, event, event.files),
         pinned=event.layers, private=event.private,
     )  # fmt: skip
     given = {*event.messages, *event.others}

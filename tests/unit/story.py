@@ -135,12 +135,18 @@ class Story:
             "leg": self.turn.leg,
         }
 
+    untouched = False  # whether a new loop's clone stays as it was made until a tool is called
+
     def started(self, text: str = "/loop fix the flaky test", name: str = "maya") -> Story:
         """Bring a new loop to where its agent has the prompt."""
         self.says(name, text)
         self.tell(events.ThreadRead(lane=THREAD, at=self.at, loop=self.loop.id, messages=()))
         self.prepared()
         return self.running()
+
+    def worked(self) -> None:
+        """Have it that a tool has run: what is in the clone is no longer what was put there."""
+        self.desk = replace(self.desk, loop=replace(self.loop, pristine=False))
 
     def prepared(self) -> None:
         self.tell(
@@ -149,6 +155,8 @@ class Story:
                 messages=("message:x",), people=1,
             )
         )  # fmt: skip
+        if not self.untouched:
+            self.worked()
 
     def running(self) -> Story:
         self.tell(events.TurnStarted(**self.of_turn(), session=self.turn.session))

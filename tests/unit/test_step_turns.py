@@ -41,6 +41,43 @@ def test_an_answer_takes_the_work_out_and_ends_the_turn() -> None:
     assert (graph.turn(story.turn.id), "produced", graph.commit("app", "b" * 40)) in kinds
 
 
+def untouched() -> Story:
+    story = Story()
+    story.untouched = True
+    return story.started()
+
+
+def test_a_loop_that_only_talks_and_reads_has_nothing_to_bring_out() -> None:
+    story = untouched()
+    story.calls("Read", file_path="/loop/workdir/a.py")
+    story.ended()
+    assert not [effect for effect in story.results("It says so.") if isinstance(effect, effects.TakeWork)]
+    assert "It says so." in story.told()
+    assert story.loop.status == "idle"
+    story.says("maya", "and now?")
+    story.running()
+    story.results("Still so.")
+    assert "Still so." in story.told()
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"), [("Bash", {"command": "pytest -q"}), ("Task", {"prompt": "look"})]
+)
+def test_once_something_was_called_that_may_write_every_answer_brings_out_what_there_is(
+    tool: str, arguments: dict[str, str]
+) -> None:
+    story = untouched()
+    story.calls(tool, **arguments)
+    story.ended()
+    story.results("Done.")
+    assert len(story.of(effects.TakeWork)) == 1
+    story.taken()
+    story.says("maya", "and now?")
+    story.running()
+    story.results("Nothing more.")
+    assert len(story.of(effects.TakeWork)) == 1  # what was left running may have written since
+
+
 def test_a_long_turn_calls_its_driver_and_a_short_one_does_not() -> None:
     short, long = Story().started(), Story().started()
     long.wait(500)

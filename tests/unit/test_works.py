@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -38,13 +37,12 @@ class Clone:
 
     def __init__(self, tree: ports.WorkTree) -> None:
         self.tree = tree
-        self.taken = self.looked = 0
+        self.taken = 0
         self.judged: ports.Judged | None = None
         self.refuses = False
         self.landed: list[tuple[str, str, tuple[str, ...]]] = []
 
     async def status(self, box: object) -> ports.WorkTree:
-        self.looked += 1
         return self.tree
 
     async def take_in(self, repo: str, branch: str, base: str, box: object) -> ports.Judged:
@@ -101,22 +99,6 @@ async def test_commits_are_taken_in_unless_all_stands_where_it_stood(
     (event,) = said
     assert isinstance(event, events.WorkTaken)
     assert (event.commits, event.dirty) == ((), ("x",))
-
-
-@pytest.mark.parametrize(
-    ("number", "leg", "called", "looks"), [(1, 1, 0, 0), (1, 1, 1, 1), (1, 2, 0, 1), (2, 1, 0, 1)]
-)
-async def test_a_clone_that_nothing_was_called_in_is_not_looked_at(
-    home: Path, number: int, leg: int, called: int, looks: int
-) -> None:
-    assert LOOP.turn is not None
-    turn = replace(LOOP.turn, number=number, leg=leg, steps_before=called)
-    git = Clone(ports.WorkTree(tip=BASE, dirty=("x",), tips=(BASE,)))
-    works, said = edge(home, git, replace(LOOP, turn=turn))
-    await works(replace(take(), leg=leg))
-    (event,) = said
-    assert isinstance(event, events.WorkTaken)
-    assert (git.looked, event.dirty, event.tip) == (looks, ("x",) * looks, BASE)
 
 
 async def test_what_needs_a_word_is_told_and_not_landed_without_it(home: Path) -> None:
