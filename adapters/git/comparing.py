@@ -16,9 +16,14 @@ _CONFLICT = 1  # how merge-tree ends when people have to look
 _PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
 
 
-async def merged(git: safe.SafeGit, one: layer.Layer, main: str, tip: str) -> str | ports.Conflict:
-    """Return the tree of a merge, or the files people have to look at. Raises Refused when the two have nothing in common."""
-    if await one.contains(tip, main):
+async def merged(
+    git: safe.SafeGit, one: layer.Layer, main: str, tip: str, *, ahead: bool | None = None
+) -> str | ports.Conflict:
+    """Return the tree of a merge, or the files people have to look at; `ahead` says that `tip` has `main` behind it, where that is known.
+
+    Raises Refused when the two have nothing in common.
+    """
+    if await one.contains(tip, main) if ahead is None else ahead:
         return await git.ask(one.path, "rev-parse", f"{tip}^{{tree}}")
     words = ("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", main, tip)
     done = await git.run(one.path, *words)

@@ -81,12 +81,13 @@ class Landing:
         async def make(main: str) -> str | ports.Conflict:
             if await one.contains(main, judged.tip):
                 return main
-            tree = await comparing.merged(self._git, one, main, judged.tip)
+            ahead = await one.contains(judged.tip, main)
+            tree = await comparing.merged(self._git, one, main, judged.tip, ahead=ahead)
             if isinstance(tree, ports.Conflict):
                 return tree
             if layer == layers.NOTES:
                 await _unreserved(self._git, one, main, tree)
-            if await one.contains(judged.tip, main):
+            if ahead:
                 return judged.tip
             return await one.joined(tree, (main, judged.tip), subject, author=author, committer="")
 

@@ -87,11 +87,23 @@ async def team_of(rig: Rig, **remotes: str) -> Team:
     return team
 
 
-async def test_two_loops_land_and_the_same_spot_is_handed_back(rig: Rig) -> None:
+async def test_two_loops_land_and_the_same_spot_is_handed_back(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     team = await team_of(rig)
     maya, ravi, ann = [await team.loop(NOTES, who) for who in ("Maya", "Ravi", "Ann")]
     await maya.agent("echo one > a.md")  # left uncommitted: nothing is lost
-    first = await maya.land("m1")
+    asked: list[tuple[str, str]] = []
+    contains = layer.Layer.contains
+
+    async def noted(self: layer.Layer, commit: str, earlier: str) -> bool:
+        asked.append((commit, earlier))
+        return await contains(self, commit, earlier)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(layer.Layer, "contains", noted)
+        first = await maya.land("m1")
+    assert len(asked) == len(set(asked)), "git is asked no question twice"
     assert isinstance(first, ports.Landed)
     assert first.files == (("a.md", 1, 0),)
     assert (
