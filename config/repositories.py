@@ -38,7 +38,8 @@ class Context(Section):
     most: Size = Field(
         GIB,
         ge=MIB,
-        description="How much each layer may take on the bridge's disk; what would make it larger is not promoted.",
+        description="How much each layer may take on the bridge's disk; what would make it larger is not promoted."
+        " What people have the bridge write (facts, pins, the inbox, merges) is small and goes on.",
     )
 
 
