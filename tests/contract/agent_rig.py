@@ -125,6 +125,10 @@ class Bench:
             while not holds():  # noqa: ASYNC110 - looks at the world outside
                 await asyncio.sleep(0.03)
 
+    def agents(self) -> list[int]:
+        """Return the processes of the CLI itself, without what it runs for a moment."""
+        return [pid for pid in self.processes() if _program(pid) == bundled().resolve()]
+
     def processes(self) -> list[int]:
         """Return the processes that were started from this bench's home."""
         mark = f"HOME={self.home}".encode()
@@ -136,6 +140,13 @@ class Bench:
             except OSError:
                 continue
         return found
+
+
+def _program(pid: int) -> Path | None:
+    try:
+        return Path("/proc", str(pid), "exe").readlink()
+    except OSError:
+        return None
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ async def test_a_call_that_waits_long_is_put_away_and_resumed_as_edited(home: Pa
         end = told[-1]
         assert isinstance(end, TurnParked)
         assert (end.call, end.session) == (asked.call, b.session)
-        assert b.processes() == []
+        await b.until_true(lambda: not b.processes())
         assert not b.sessions.answer(b.loop, asked.call, ALLOW)
 
         b.judge = lambda _: Verdict(decision="allow", updated_input='{"command": "touch edited"}')
@@ -98,4 +98,4 @@ async def test_a_session_with_nothing_to_resume_is_not_waited_for(home: Path) ->
         told = await b.run("", resume=True)
         assert isinstance(told[-1], TurnBroke)
         assert "said nothing" in told[-1].what
-        assert b.processes() == []
+        await b.until_true(lambda: not b.processes())

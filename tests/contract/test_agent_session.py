@@ -70,9 +70,9 @@ async def test_the_process_is_kept_for_the_next_leg_and_replaced_when_it_died(ho
     rules = "".join(rule(f"^{word}", say=f"{word} heard") for word in ("one", "two", "three"))
     async with bench(home, rules) as b:
         await b.run("one")
-        [first] = b.processes()
+        [first] = b.agents()
         await b.run("two", resume=True)
-        assert b.processes() == [first]
+        assert b.agents() == [first]
         os.kill(first, signal.SIGKILL)
         await b.until_true(lambda: not b.processes())
         told = await b.run("three", resume=True)
@@ -88,7 +88,7 @@ async def test_a_process_that_died_unnoticed_is_replaced(home: Path) -> None:
     rules = "".join(rule(f"^{word}", say=f"{word} heard") for word in ("one", "two"))
     async with bench(home, rules) as b:
         await b.run("one")
-        [first] = b.processes()
+        [first] = b.agents()
         os.kill(first, signal.SIGKILL)
         told = await b.run("two", resume=True)
         assert isinstance(told[-1], TurnResult | TurnBroke)
@@ -100,9 +100,9 @@ async def test_a_warm_process_takes_the_first_leg(home: Path) -> None:
     async with bench(home, rule("^go", say="warm")) as b:
         leg = b.leg("go")
         await b.sessions.prewarm(leg)
-        [warm] = b.processes()
+        [warm] = b.agents()
         await b.sessions.run(leg, b.emit)
-        assert b.processes() == [warm]
+        assert b.agents() == [warm]
         assert [event.kind for event in b.events] == ["turn_started", "turn_result"]
 
 
@@ -125,7 +125,7 @@ async def test_who_has_to_wait_is_told_so_and_comes_in_order(home: Path) -> None
                 tasks.create_task(b.sessions.run(leg, b.emit))
         assert [(event.loop, event.ahead) for event in b.of(TurnQueued)] == [(other, 1)]
         assert len(b.of(TurnResult)) == 2
-        assert len(b.processes()) == 1
+        await b.until_true(lambda: len(b.agents()) == 1)
 
 
 async def test_leaving_in_the_middle_of_a_turn_leaves_no_process(home: Path) -> None:
@@ -146,7 +146,7 @@ async def test_a_cancelled_leg_leaves_no_process(home: Path) -> None:
         running.cancel()
         await asyncio.wait({running})
         assert running.cancelled()
-        assert b.processes() == []
+        await b.until_true(lambda: not b.processes())
         assert not b.sessions.answer(b.loop, b.of(ToolCalled)[0].call, ALLOW)
         assert [event.kind for event in b.events] == ["turn_started", "tool_called"]
         assert b.of(TurnStarted)[0].session == b.session

@@ -35,11 +35,11 @@ async def test_stopping_while_a_call_waits(home: Path) -> None:
         assert isinstance(end, TurnBroke)
         assert end.stopped
         assert not (b.workdir / "never").exists()
-        [process] = b.processes()
+        [process] = b.agents()
         told = await b.run("again", resume=True)
         assert isinstance(told[-1], TurnResult)
         assert told[-1].text == "here"
-        assert b.processes() == [process]
+        assert b.agents() == [process]
 
 
 async def test_stopping_while_a_tool_runs_is_quick(home: Path) -> None:
@@ -57,8 +57,8 @@ async def test_stopping_while_a_tool_runs_is_quick(home: Path) -> None:
 async def test_stopping_before_the_process_is_up(home: Path) -> None:
     async with bench(home, rule("^go", say="never")) as b:
         running = asyncio.create_task(b.run("go"))
-        await asyncio.sleep(0)
-        await b.until_true(lambda: bool(b.sessions._running))
+        while not b.sessions._running:  # noqa: ASYNC110 - at once, before the process is up
+            await asyncio.sleep(0)
         assert await b.sessions.interrupt(b.loop)
         await running
         end = last(b)
@@ -237,5 +237,5 @@ async def test_an_event_that_cannot_be_kept_ends_the_process(home: Path) -> None
 
         with pytest.raises(Unavailable):
             await b.sessions.run(b.leg("go"), full)
-        assert b.processes() == []
+        await b.until_true(lambda: not b.processes())
         assert not (b.workdir / "never").exists()

@@ -132,6 +132,15 @@ class House:
                 lines.append(Path("/proc", str(pid), "cmdline").read_text().replace("\0", " "))
         return lines
 
+    def agents(self) -> list[int]:
+        """Return the agents' own processes, without their tools' and what else runs in boxes for a moment."""
+        found = []
+        for pid in self.boxed():
+            with suppress(OSError):
+                if Path("/proc", str(pid), "cmdline").read_bytes().startswith(b"/opt/claude\0"):
+                    found.append(pid)
+        return found
+
     def boxed(self) -> list[int]:
         """Return the processes that live in a box of this home: what they see is bound out of it."""
         return [pid for pid, mounts in _mounts() if f"/{self.root.name}/home/loops/" in mounts]

@@ -11,10 +11,11 @@ async def test_a_follow_up_goes_on_in_the_same_session_without_a_repository() ->
     async with house() as home, home.bridge(), home.person() as maya:
         talk = await maya.opens("/loop remember: bananas")
         await talk.answered("I will remember bananas.")
-        before = home.boxed()
+        before = home.agents()
+        assert len(before) == 1
         said = await talk.says("now recall")
         await talk.answered("You said bananas.", after=said)
-        assert home.boxed() == before, "a second process was started"
+        assert home.agents() == before, "a second process was started"
         assert "branch" not in talk.transcript
         await talk.sees("✓ Remember: bananas", after=said)
         assert not home.branches()

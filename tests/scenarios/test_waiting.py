@@ -43,7 +43,7 @@ async def test_a_stop_and_a_start_leave_the_ask_with_its_old_button() -> None:
         talk = await maya.opens(COUNTED)
         ask = await talk.asked("tee")
         assert await daemon.stop() == 0
-        assert home.boxed() == []
+        await until(lambda: home.boxed() == [])
         assert not daemon.complaints(), daemon.said
         assert not os.path.exists(f"{home.database}-wal"), "the database was not closed"
         with closing(sqlite3.connect(home.database)) as database:
@@ -58,7 +58,7 @@ async def test_a_stop_and_a_start_leave_the_ask_with_its_old_button() -> None:
         await talk.presses(ask, "Deny…", "too late")
         await talk.sees("was allowed by Maya already. Nothing changed.")
         assert await daemon.stop() == 0
-        assert home.boxed() == []
+        await until(lambda: home.boxed() == [])
 
 
 async def test_a_no_given_while_the_session_is_gone_is_a_no() -> None:
