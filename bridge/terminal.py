@@ -15,7 +15,7 @@ from bridge.chats import CONNECTED, local_user
 from bridge.home import Home, disk
 from config import settings as configuration
 from config.settings import Settings
-from core import commands
+from core import subcommands
 from core.errors import BadInput, LoopbridgeError, Refused
 
 PATIENCE = 60.0  # seconds a script waits for what it expects, unless it says otherwise
@@ -30,7 +30,7 @@ async def main(settings: Settings, *, script: Path | None = None, name: str = ""
     async with _bridge(settings, home):
         if script is not None:
             return await player.play(script, socket=home.chat_socket, out=_print, patience=PATIENCE)
-        words = [(word.name, word.about) for word in commands.WORDS]
+        words = [(word.name, word.about) for word in subcommands.WORDS]
         user = (name or local_user(settings)).lower()
         return await terminal.run(home.chat_socket, user, name=name, subcommands=words, may_become=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from core import board, cards, commands, progress, wording
+from core import board, cards, commands, progress, subcommands, wording
 from core.asks import Ask
 from core.focus import Board
 from core.graph import Edge, Node
@@ -24,7 +24,7 @@ def note(words: str) -> Message:
 
 def help_page(word: str = "") -> Message:
     """Return the help page, or what there is to say of one word."""
-    known = commands.BY_NAME.get(word.lower())
+    known = subcommands.BY_NAME.get(word.lower())
     if word and known is None:
         return note(f"There is no `/loop {wording.line(word, 40)}`. {commands.suggestion(word.lower())}")
     if known is not None:
@@ -42,7 +42,7 @@ def help_page(word: str = "") -> Message:
             ),
         )
     lines = ["`/loop <task>` starts a loop here; in its thread, just talk. `@loop` and `!loop` work as well."]
-    for group, words in commands.overview():
+    for group, words in subcommands.overview():
         if group == "most used":
             lines += [
                 f"`/loop {entry.name}{' ' + entry.usage if entry.usage else ''}` · {entry.about}"

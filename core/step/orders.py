@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core import commands, people, reports, wording
+from core import commands, people, reports, subcommands, wording
 from core.commands import Command
 from core.errors import BadInput
 from core.events import Posted
@@ -77,7 +77,7 @@ def _start(draft: Draft, event: Posted, member: Member, command: Command) -> Non
 
 def _meant(task: str) -> str:
     """Return how a subcommand is written that a task begins with, empty for any other task."""
-    word = commands.BY_NAME.get(task.split(None, 1)[0].lower()) if task.strip() else None
+    word = subcommands.BY_NAME.get(task.split(None, 1)[0].lower()) if task.strip() else None
     return f" If you meant the subcommand: `/loop {word.name} {word.usage}`." if word else ""
 
 

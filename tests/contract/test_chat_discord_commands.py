@@ -9,7 +9,7 @@ import pytest
 
 from adapters.chat.discord import answering, names, slash
 from adapters.chat.discord.asking import Completions
-from core import commands, events, message
+from core import commands, events, message, subcommands
 from core.ids import IdentityKey, Token
 from core.message import Button, Buttons, Message
 from core.testing.chat_rig import opened, taken, texts
@@ -144,7 +144,7 @@ async def test_completions(rig: DiscordRig) -> None:
 
 
 async def test_words_beyond_the_limit_share_one(rig: DiscordRig) -> None:
-    own, shared = slash.split(commands.WORDS)
+    own, shared = slash.split(subcommands.WORDS)
     if not shared:
         pytest.skip("every word has a subcommand of its own")
     await rig.far.hands.user_slash(rig.people["maya"], rig.general, "loop more", words=f"{shared[0].name} x")

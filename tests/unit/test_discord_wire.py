@@ -14,10 +14,10 @@ from adapters.chat.discord.client import Api
 from adapters.chat.discord.names import Me, Place, Room
 from adapters.chat.discord.recent import Tokens
 from adapters.chat.discord.rooms import Rooms
-from core import commands
-from core.commands import Word
+from core import commands, subcommands
 from core.errors import BadInput, LoopbridgeError, Rejected
 from core.ids import IdentityKey, ThreadKey, Token
+from core.subcommands import Word
 from tests.far_sides.discord import forms as limits
 
 ME = Me(user="10", application="11", roles=frozenset({"12"}))
@@ -178,7 +178,7 @@ def test_what_is_declared_is_what_discord_takes() -> None:
     assert {"start", "status", "approve", "deny", "help", "claim"} <= names_
 
 
-@pytest.mark.parametrize("word", commands.WORDS, ids=lambda word: word.name)
+@pytest.mark.parametrize("word", subcommands.WORDS, ids=lambda word: word.name)
 def test_every_word_has_its_options(word: Word) -> None:
     options = slash.options_of(word)
     assert bool(options) == bool(word.usage)

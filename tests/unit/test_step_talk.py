@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core import commands, effects, events, graph
+from core import commands, effects, events, graph, subcommands
 from core.errors import BadInput
 from core.ids import IdentityKey
 from tests.unit.story import THREAD, Story
@@ -71,7 +71,7 @@ def test_misspelt_words_and_options_are_no_tasks(words: str) -> None:
 
 
 def test_every_word_has_help_and_an_example_that_parses_as_itself() -> None:
-    for word in commands.WORDS:
+    for word in subcommands.WORDS:
         parsed = commands.parse(word.example.removeprefix("/loop "))
         assert parsed.word == word.name, word.example
 

@@ -1,6 +1,6 @@
 """/loop as an application command. Owns: declared, read, focused, and how words become options. Imports: core.commands. Effects: none.
 
-Discord wants each subcommand declared with its options. They are made from `core.commands.WORDS`; of more than it allows, the last ones
+Discord wants each subcommand declared with its options. They are made from `core.subcommands.WORDS`; of more than it allows, the last ones
 share the subcommand `more`. What comes back is spelled as the text that the grammar reads.
 """
 
@@ -14,9 +14,9 @@ from typing import Any, Literal
 from adapters.chat.discord import wire
 from adapters.chat.discord.names import Me, is_id
 from adapters.chat.discord.payload import Json, rows, some_id, table, text
-from core import commands
-from core.commands import Word
+from core import commands, subcommands
 from core.errors import BadInput
+from core.subcommands import Word
 
 NAME = "loop"
 START_HERE = "Start a loop here"
@@ -104,7 +104,7 @@ def split(words: Sequence[Word]) -> tuple[Sequence[Word], Sequence[Word]]:
     return [*others[:room], *pinned], others[room:]
 
 
-def declared(words: Sequence[Word] = commands.WORDS) -> list[dict[str, Any]]:
+def declared(words: Sequence[Word] = subcommands.WORDS) -> list[dict[str, Any]]:
     """Return the commands to register."""
     own, shared = split(words)
     subs = [
@@ -164,7 +164,7 @@ def read(data: Json, me: Me) -> Spoken:
         for key, user in table(table(data, "resolved"), "users").items()
         if is_id(key) and isinstance(user, dict)
     }
-    word = next((each for each in commands.WORDS if each.name == sub), None)
+    word = next((each for each in subcommands.WORDS if each.name == sub), None)
     options = options_of(word) if word else (Option(name="words", about=""),)
     told = [_told(option, given[option.name], people) for option in options if option.name in given]
     reading = wire.read(" ".join(part for part in told if part), me, people)
@@ -231,7 +231,7 @@ def focused(data: Json) -> tuple[Completes, str]:
         if row.get("focused") is True:
             if sub == MORE:
                 return "shared", str(row.get("value") or "")
-            word = next((each for each in commands.WORDS if each.name == sub), None)
+            word = next((each for each in subcommands.WORDS if each.name == sub), None)
             known = {option.name: option.completes for option in options_of(word)} if word else {}
             return known.get(text(row, "name"), ""), str(row.get("value") or "")
     return "", ""
@@ -241,7 +241,7 @@ def completed(kind: Completes, typed: str, found: Sequence[tuple[str, str]]) -> 
     """Return at most 25 choices of (value, what it is called) that go with what was typed: beginnings first."""
     pool = list(found)
     if kind in ("words", "shared"):
-        words = commands.WORDS if kind == "words" else split(commands.WORDS)[1]
+        words = subcommands.WORDS if kind == "words" else split(subcommands.WORDS)[1]
         pool = [(word.name, f"{word.name} — {word.about}") for word in words]
     low = typed.strip().lower()
     begins = [each for each in pool if each[0].lower().startswith(low)]
