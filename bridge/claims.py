@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core import distill, events, graph, layers, proposals, wording
+from core import events, graph, layers, proof, proposals, wording
 from core.effects import ReadClaims, Retrace
 from core.ids import MessageKey
 from core.loop import Loop
@@ -29,11 +29,11 @@ class Claims:
         """Say what pages claim now, and what they claim no more."""
         for page in effect.pages:
             if page.path.endswith((".md", ".markdown")):
-                await self._page(effect, page.path, await asyncio.to_thread(distill.claims, page.text))
+                await self._page(effect, page.path, await asyncio.to_thread(proof.claims, page.text))
         for path in effect.gone:
             await self._page(effect, path, ())
 
-    async def _page(self, effect: ReadClaims, path: str, found: Sequence[distill.Claim]) -> None:
+    async def _page(self, effect: ReadClaims, path: str, found: Sequence[proof.Claim]) -> None:
         sources = await self._sources(link for claim in found for link in claim.links)
         proven = [claim for claim in found if any(link in sources for link in claim.links)]
         keys = {graph.claim(effect.layer, path, claim.n) for claim in proven}
@@ -65,7 +65,7 @@ class Claims:
             (path, claim)
             for path, text in pages.items()
             if path.endswith((".md", ".markdown"))
-            for claim in await asyncio.to_thread(distill.claims, text)
+            for claim in await asyncio.to_thread(proof.claims, text)
         ]
         sources = await self._sources(link for _, claim in found for link in claim.links)
         made = [

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bridge.choring import place
-from core import distill, events, focus, graph, ids, layers, wording
+from core import distill, events, focus, graph, ids, layers, proof, wording
 from core.assemble import Capsule
 from core.audience import WHOLE_CHANNELS
 from core.effects import Chore, Distil
@@ -178,9 +178,9 @@ class Distilling:
             node for node in await self.store.nodes(loop.condenses.claims) if not node.props.get("deleted")
         ]
         given = {distill.address(node) for node in sources}
-        found = await asyncio.to_thread(distill.unproven, pages, given)
-        unmended = await asyncio.to_thread(distill.unmended, pages, reopened)
-        return distill.said_unproven((*found, *unmended))
+        found = await asyncio.to_thread(proof.unproven, pages, given)
+        unmended = await asyncio.to_thread(proof.unmended, pages, reopened)
+        return proof.said_unproven((*found, *unmended))
 
 
 def _left_out(left: int, private: int) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from bridge.home import Home
 from bridge.perform import Hand
 from config import settings
 from config.errors import ConfigError
-from core import distill, effects, events, focus, graph
+from core import effects, events, focus, graph, proof
 from core.desk import Outcome
 from core.ids import IdentityKey, MemberId, ThreadKey
 from core.layers import KNOWLEDGE
@@ -314,7 +314,7 @@ async def test_a_proposal_knows_what_its_new_claims_rest_on_and_hears_of_changes
     }
     first, second = await claims.grounds(loop, KNOWLEDGE, pages)
     assert (first.text, first.sources, first.how) == ("The clock is frozen.", (f"message:{frozen}",), "")
-    assert second.claim == graph.claim(KNOWLEDGE, "clock.md", distill.claims(pages["clock.md"])[1].n)
+    assert second.claim == graph.claim(KNOWLEDGE, "clock.md", proof.claims(pages["clock.md"])[1].n)
 
     waits = replace(a_proposal(), loop=loop.id, thread=loop.thread, grounds=(first, second))
     await rig.settle(proposals=(waits,))

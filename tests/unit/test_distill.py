@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import distill
+from core import distill, proof
 from core.errors import BadInput
 from core.graph import Node
 
@@ -47,7 +47,7 @@ def message(number: int, *, thread: str = "local:home/general/1", minutes: int =
 
 
 def test_a_page_is_read_claim_by_claim() -> None:
-    found = distill.claims(PAGE)
+    found = proof.claims(PAGE)
     assert [(claim.text, claim.links) for claim in found] == [
         (
             "Tokens are compared with an injected clock, never with the wall.",
@@ -61,10 +61,10 @@ def test_a_page_is_read_claim_by_claim() -> None:
 
 
 def test_claims_keep_their_names_when_others_move() -> None:
-    before = {claim.text: claim.n for claim in distill.claims(PAGE)}
+    before = {claim.text: claim.n for claim in proof.claims(PAGE)}
     after = {
         claim.text: claim.n
-        for claim in distill.claims(
+        for claim in proof.claims(
             "- Something new. <https://chat.example/p/99>\n\n" + PAGE.split("---\n", 2)[2]
         )
     }
@@ -78,7 +78,7 @@ def test_what_rests_on_nothing_that_was_given_is_found() -> None:
         ".claude/agents/tester.md": f"Run the tests. Source: {KEY}",
         "data.csv": "1,2",
     }
-    found = distill.unproven(pages, {"https://chat.example/p/16", KEY})
+    found = proof.unproven(pages, {"https://chat.example/p/16", KEY})
     assert [(each.path, each.why) for each in found] == [
         ("clock.md", "names https://chat.example/p/17, which was not given"),
         ("clock.md", "names no source"),
@@ -87,7 +87,7 @@ def test_what_rests_on_nothing_that_was_given_is_found() -> None:
 
 
 def test_a_claim_that_was_to_be_reopened_and_stands_is_named() -> None:
-    (first, *_) = distill.claims(PAGE)
+    (first, *_) = proof.claims(PAGE)
     node = Node(
         key=f"claim:knowledge/clock.md#{first.n}", kind="claim", audience="bridge", at=AT, text=first.text,
         props={"path": "clock.md", "how": "deleted"},
@@ -98,16 +98,16 @@ def test_a_claim_that_was_to_be_reopened_and_stands_is_named() -> None:
         ({"clock.md": "- New. " + KEY}, False),
         ({"clock.md": ""}, False),
     ):
-        assert bool(distill.unmended(pages, [node])) is stands
-    (line,) = distill.said_unproven(distill.unmended({}, [node]))
+        assert bool(proof.unmended(pages, [node])) is stands
+    (line,) = proof.said_unproven(proof.unmended({}, [node]))
     assert "still says what it said, though its source was deleted" in line
 
 
 @given(st.text(max_size=400))
 def test_any_page_can_be_read(text: str) -> None:
-    for claim in distill.claims(text):
+    for claim in proof.claims(text):
         assert claim.text
-        assert distill.claims(f"- {claim.text}\n") or claim.text.endswith(":")
+        assert proof.claims(f"- {claim.text}\n") or claim.text.endswith(":")
 
 
 @given(st.lists(st.integers(0, 3000), max_size=500))
@@ -191,10 +191,10 @@ def test_nothing_is_an_answer(answer: str, none: bool) -> None:
 )  # fmt: skip
 def test_a_page_made_to_be_slow_is_read_like_any_other(text: str) -> None:
     """Each of these was, or could have been, minutes of one pattern's backtracking: the test ends by its own time limit then."""
-    assert len(distill.claims(text)) <= 1
+    assert len(proof.claims(text)) <= 1
 
 
 def test_a_page_too_long_to_be_checked_is_said_to_be() -> None:
-    found = distill.unproven({"long.md": "- a claim\n" * 30_000}, ())
+    found = proof.unproven({"long.md": "- a claim\n" * 30_000}, ())
     assert found[0].path == "long.md"
     assert "nobody can check it" in found[0].why
