@@ -275,19 +275,19 @@ async def test_what_was_acked_survives_a_kill_and_is_told_once(home: Path) -> No
         return child
 
     child = await daemon()
-    async with Client(home / "chat.sock", "maya", patience=20) as client:
+    async with Client(home / "chat.sock", "maya", patience=PATIENCE) as client:
 
         async def talk() -> None:
             for number in range(60):
                 await client.post(f"line {number}")
 
-        talking = asyncio.create_task(talk())
-        for count in (10, 30):
-            await client.wait_for(lambda record, count=count: record.text == f"line {count}", PATIENCE)  # type: ignore[misc]
-            child.kill()
-            await child.wait()
-            child = await daemon()
-        await talking
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(talk())
+            for count in (10, 30):
+                await client.wait_for(lambda record, count=count: record.text == f"line {count}", PATIENCE)  # type: ignore[misc]
+                child.kill()
+                await child.wait()
+                child = await daemon()
         child.kill()
         await child.wait()
     heard: asyncio.Queue[events.Event] = asyncio.Queue()
