@@ -13,6 +13,7 @@ from core import events, message
 from core.ids import Token
 from core.message import Message
 from tests.contract.chat_local_rig import LocalRig
+from tests.patience import PATIENCE
 
 ASK = Message(
     title="may I run this?",
@@ -44,6 +45,9 @@ async def _answer(rig: LocalRig) -> None:
                 pass
 
 
+WITHIN = f"within {PATIENCE:g}s"
+
+
 @pytest.fixture
 async def rig(home: Path) -> AsyncIterator[LocalRig]:
     async with LocalRig(home) as rig, asyncio.TaskGroup() as tasks:
@@ -56,7 +60,7 @@ async def _play(home: Path, script: str) -> tuple[int, str]:
     path = home / "demo.chat"
     await asyncio.to_thread(path.write_text, script)
     said: list[str] = []
-    code = await player.play(path, socket=home / "chat.sock", out=said.append, patience=10)
+    code = await player.play(path, socket=home / "chat.sock", out=said.append, patience=PATIENCE)
     return code, "\n".join(said)
 
 
@@ -64,10 +68,10 @@ async def test_a_conversation_is_played(rig: LocalRig, home: Path) -> None:
     code, said = await _play(
         home,
         '@user ci "CI bot" bot\nMaya: it fails\nci: build 1 failed\nRavi: the clock?\nMaya: @loop fix it\n'
-        'wait for "working" within 5s\nRavi presses "Allow once" within 5s\nwait for card "^allowed by Ravi$" within 5s\n'
+        f'wait for "working" {WITHIN}\nRavi presses "Allow once" {WITHIN}\nwait for card "^allowed by Ravi$" {WITHIN}\n'
         'expect "CI|build 1"\nexpect not "Allow once"\nMaya edits "it fails" to "it fails on CI"\nMaya deletes "@loop"\n'
-        'Ravi reacts "👍" to "allowed"\nwait for "👍" within 5s\n@new\nMaya: another @loop\nwait for card "may I" within 5s\n'
-        'Maya presses "Deny…" on "may I" with "not now"\nwait for "denied: not now" within 5s\n'
+        f'Ravi reacts "👍" to "allowed"\nwait for "👍" {WITHIN}\n@new\nMaya: another @loop\nwait for card "may I" {WITHIN}\n'
+        f'Maya presses "Deny…" on "may I" with "not now"\nwait for "denied: not now" {WITHIN}\n'
         '@open "it fails"\nshow\n',
     )
     assert code == 0, said
@@ -115,7 +119,7 @@ async def test_no_bridge_is_told(home: Path) -> None:
 
 async def test_a_restart_in_the_middle_is_waited_out(rig: LocalRig, home: Path) -> None:
     playing = asyncio.create_task(
-        _play(home, 'Maya: one\nsleep 0.3\nMaya: two\nMaya: @loop three\nwait for "may I" within 8s\nshow\n')
+        _play(home, f'Maya: one\nsleep 0.3\nMaya: two\nMaya: @loop three\nwait for "may I" {WITHIN}\nshow\n')
     )
     await rig.client("ravi").wait_for(lambda record: record.text == "one")
     await rig.reconnect()
