@@ -19,23 +19,41 @@ FILES: Mapping[str, bytes] = {"/etc/gitconfig": b"[safe]\n\tdirectory = *\n"}
 _PRELUDE = """set -eu
 export GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0 GIT_OPTIONAL_LOCKS=0
 """
-# Each clone is a process of its own beside the others; whichever fails, fails all.
+# Each clone is a process of its own beside the others; whichever fails, fails all. What `git clone --shared` would write is written
+# here: it starts five processes for each, and loops begin many at a time.
 _CLONE = (
     _PRELUDE
-    + """name=$1 email=$2
-shift 2
+    + """empty() {
+  for left in * .[!.]* ..?*; do
+    if [ -e "$left" ] || [ -L "$left" ]; then return 1; fi
+  done
+}
 one() {
   cd "$1"
   [ -e .git/loopbridge-cloned ] && return 0
-  find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +
+  empty || find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +
   mirror=$2 commit=$3 branch=$4
-  if [ -n "$5" ]; then set -- --single-branch -c "author.name=$5" -c "author.email=$6"; else set --; fi
-  git clone -q --shared --no-checkout --no-tags --template= \
-    -c "user.name=$name" -c "user.email=$email" -c gc.auto=0 "$@" "$mirror" .
+  read -r _ main < "$mirror/HEAD"
+  main=${main#refs/heads/}
+  mkdir -p .git/objects/info .git/objects/pack .git/refs/heads .git/refs/tags .git/refs/remotes/origin
+  printf '%s/objects\n' "$mirror" > .git/objects/info/alternates
+  printf '%s' "$5" > .git/config
+  printf 'ref: refs/heads/%s\n' "$main" > .git/HEAD
+  printf 'ref: refs/remotes/origin/%s\n' "$main" > .git/refs/remotes/origin/HEAD
+  case $main in
+    *\\"*) ;;
+    *) printf '[branch "%s"]\n\tremote = origin\n\tmerge = refs/heads/%s\n' "$main" "$main" >> .git/config ;;
+  esac
+  if [ -n "$6" ]; then
+    printf '%s' "$6" > .git/packed-refs
+  else
+    git --git-dir="$mirror" for-each-ref "--format=$refs" refs/heads > .git/packed-refs
+  fi
   git checkout -q --no-track -B "$branch" "$commit" --
   : > .git/loopbridge-cloned
 }
-started=
+refs=$1 started=
+shift
 while [ $# -gt 0 ]; do
   (one "$1" "$2" "$3" "$4" "$5" "$6") &
   started="$started $!"
@@ -43,6 +61,11 @@ while [ $# -gt 0 ]; do
 done
 for each in $started; do wait "$each"; done
 """
+)
+# Every branch as one of `origin`, the default one as a branch of the clone's own too.
+_REFS = (
+    "%(objectname) refs/remotes/origin/%(refname:lstrip=2)"
+    "%(if:equals=*)%(HEAD)%(then)%0a%(objectname) %(refname)%(end)"
 )
 _STATUS = (
     _PRELUDE
@@ -92,11 +115,19 @@ class Workspace:
 
         Raises Unavailable when one cannot be made, StorageFull when the disk is full.
         """
-        arguments = [self._author.name, self._author.email]
+        arguments = [_REFS]
         for plan in plans:
-            author = (plan.author, names.address(plan.author)) if plan.author else ("", "")
-            inside = f"/mirror/{plan.name}.git"
-            arguments += (plan.into, inside, names.sha(plan.commit), names.branch(plan.branch), *author)
+            mirror, commit = f"/mirror/{plan.name}.git", names.sha(plan.commit)
+            # A layer has one branch, and its start is where the loop is pinned.
+            refs = f"{commit} refs/heads/main\n{commit} refs/remotes/origin/main\n" if plan.author else ""
+            arguments += (
+                plan.into,
+                mirror,
+                commit,
+                names.branch(plan.branch),
+                _config(plan, mirror, self._author),
+                refs,
+            )
         bare = bared(box, plans, into=tuple(plan.into for plan in plans))
         done = await self._sh(bare, _CLONE, arguments)
         if done.code != 0:
@@ -158,6 +189,29 @@ class Workspace:
     ) -> ports.Finished:
         argv = ("sh", "-c", script, "sh", *arguments)
         return await self._sandbox.run(box, argv, timeout=self._seconds, max_output=max_output)
+
+
+def _config(plan: ports.Checkout, mirror: str, agent: Author) -> str:
+    """Return a clone's configuration. Who has a name to commit in is its author."""
+    branches = "main" if plan.author else "*"
+    fetch = f"+refs/heads/{branches}:refs/remotes/origin/{branches}"
+    sections = {
+        "core": {"repositoryformatversion": "0", "filemode": "true", "bare": "false", "logallrefupdates": "true"},
+        "gc": {"auto": "0"},
+        "user": {"name": agent.name, "email": agent.email},
+        'remote "origin"': {"url": mirror, "tagOpt": "--no-tags", "fetch": fetch},
+    }  # fmt: skip
+    if plan.author:
+        sections["author"] = {"name": plan.author, "email": names.address(plan.author)}
+    lines = []
+    for section, values in sections.items():
+        lines += [f"[{section}]", *(f"\t{name} = {_quoted(value)}" for name, value in values.items())]
+    return "\n".join([*lines, ""])
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def bared(box: ports.Box, plans: Sequence[ports.Checkout] = (), *, into: Sequence[str] = ()) -> ports.Box:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.git import mirror, safe
-from core import errors
+from adapters.git import host, mirror, safe
+from core import errors, ports
 from tests.contract.git_rig import Rig
 
 FIX = "echo fixed > fix.txt && git add -A && git commit -qm 'Fix it'"
@@ -187,6 +187,34 @@ async def test_a_clone_is_left_alone_when_whole_and_made_anew_when_half_made(rig
     assert await rig.agent(half, "ls -A; git status --porcelain; git branch --show-current") == (
         ".git\nREADME.md\nloop/y"
     )
+
+
+async def test_a_clone_has_what_git_itself_would_give_it(rig: Rig) -> None:
+    side = rig.commit("side.txt", "s\n", "Side", branch="odd/o'ne")
+    box, base = await rig.cloned("one", "loop/x")
+    asked = 'git rev-parse HEAD main origin/main origin/HEAD "origin/odd/o\'ne"; git rev-parse --abbrev-ref origin/HEAD main@{upstream}'
+    plain = "origin/main\norigin/main"
+    assert await rig.agent(box, asked) == f"{base}\n{base}\n{base}\n{base}\n{side}\n{plain}"
+    assert await rig.agent(
+        box, "git fsck && git fetch -q && git log --format=%an -1 && git branch -a | wc -l"
+    )
+    rows = await rig.agent(
+        box, "git branch --list; git config user.name; git config author.name || echo none"
+    )
+    assert rows == f"* loop/x\n  main\n{host.AUTHOR.name}\nnone"
+
+
+async def test_a_clone_commits_in_any_name_a_person_can_have(rig: Rig) -> None:
+    base = await rig.host.sync("demo")
+    box = rig.box("one")
+    name = "Ma\"ya \\ # O'Neil ; $(id) %s"
+    plan = ports.Checkout(
+        name="demo", mirror=rig.host.mirror("demo"), commit=base, branch="loop/x", into=box.cwd, author=name
+    )
+    await rig.host.clone("", "", "", box, also=[plan])
+    await rig.agent(box, "echo new > new && git add new && git commit -q -m new")
+    assert await rig.agent(box, "git log -1 --format='%an|%cn'") == f"{name}|{host.AUTHOR.name}"
+    assert await rig.agent(box, "git rev-parse origin/main main") == f"{base}\n{base}"
 
 
 async def test_status_and_diff_tell_what_no_commit_holds(rig: Rig) -> None:
