@@ -50,7 +50,7 @@ class Delivery:
         self._clean = clean
         self._boxes: dict[ThreadKey, Outbox] = {}
         self._news: dict[ThreadKey, asyncio.Event] = {}
-        self._shown: OrderedDict[CardKey, tuple[str, Message]] = OrderedDict()
+        self._shown: OrderedDict[CardKey, tuple[str, Message]] = OrderedDict()  # where, and what it says
 
     def take(self, jobs: Sequence[Job]) -> None:
         """Queue jobs, each in its thread's outbox."""
@@ -99,23 +99,27 @@ class Delivery:
                 pause=not early and (isinstance(exc, RateLimited) or job.attempts == 0),
                 counts=not early,
             )
-            await self._remember(
+            await self._remembered(
                 self._store.postpone(job.id, until=self._clock.now() + timedelta(seconds=pause), why=str(exc))
             )
         except Rejected as exc:
             log.warning("delivery.given_up", why=str(exc), key=job.effect.key)
-            await self._remember(self._store.finish(job.id, failed=str(exc)))
+            self._finish(job, failed=str(exc))
             box.drop(job.id)
         except Exception as exc:
             log.exception("delivery.failed", key=job.effect.key)
-            await self._remember(self._store.finish(job.id, failed=repr(exc)))
+            self._finish(job, failed=repr(exc))
             box.drop(job.id)
         else:
-            now = self._clock.monotonic()
-            await self._remember(self._store.finish(job.id, card=card_of(job.effect), posted=posted))
-            box.done(job, now=now)
+            self._finish(job, posted=posted)
+            box.done(job, now=self._clock.monotonic())
 
-    async def _remember(self, write: Awaitable[None]) -> None:
+    def _finish(self, job: Job, *, posted: str = "", failed: str = "") -> None:
+        """Have a receipt stored; what comes next need not wait for it."""
+        receipt = self._store.finish(job.id, card=card_of(job.effect), posted=posted, failed=failed)
+        self._supervisor.once(f"receipt {job.effect.key}", self._remembered(receipt))
+
+    async def _remembered(self, write: Awaitable[None]) -> None:
         """Store a receipt. A full disk loses the receipt alone: the key keeps a repeated post from showing twice."""
         try:
             await write
@@ -129,6 +133,7 @@ class Delivery:
             raise Unavailable(f"no chat adapter for {effect.lane} is running")
         match effect:
             case Say():
+                self._shown.pop(effect.card, None)  # from now on another message may show that card
                 return await chat.post(effect.lane, self._clean(effect.message), key=effect.key)
             case Show():
                 return await self._show(chat, effect.lane, effect.card, self._clean(effect.message))
@@ -147,10 +152,10 @@ class Delivery:
         return ""
 
     async def _show(self, chat: ChatAdapter, lane: ThreadKey, card: CardKey, message: Message) -> str:
-        posted = await self._store.card(card)
-        if posted is not None and self._shown.get(card) == (posted, message):
+        posted, says = self._shown.pop(card, None) or (await self._store.card(card), None)
+        if posted is not None and says == message:
+            self._shown[card] = posted, message
             return posted  # it says so already
-        self._shown.pop(card, None)
         if posted is None:
             posted = await chat.post(lane, message, key=f"card:{card}")
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
@@ -150,6 +150,7 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
         return jobs
 
     async def jobs(self) -> Sequence[ports.Job]:
+        await self._writer.caught_up()
         return await self._reader.do(reads.jobs)
 
     async def lease(self, job: int) -> None:
@@ -158,12 +159,13 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
     async def postpone(self, job: int, *, until: datetime, why: str) -> None:
         await self._writer.do(partial(writes.postpone, job, until, why))
 
-    async def finish(
+    def finish(
         self, job: int, *, card: ids.CardKey | None = None, posted: str = "", failed: str = ""
-    ) -> None:
-        await self._writer.do(partial(writes.finish, job, card, posted, failed))
+    ) -> Awaitable[None]:
+        return self._writer.soon(partial(writes.finish, job, card, posted, failed))
 
     async def card(self, card: ids.CardKey) -> str | None:
+        await self._writer.caught_up()
         return await self._reader.do(partial(reads.card, card))
 
     # ── loops, asks, people ──────────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,8 @@
 """The store's threads. Owns: Worker. Imports: asyncio, threading, sqlalchemy. Effects: starts a thread, runs transactions.
 
 A worker takes what is queued as one batch. A writing batch is one transaction (group commit); when one of its units fails, the
-batch is rolled back and each unit is done again in a transaction of its own, so that a unit fails alone.
+batch is rolled back and each unit is done again in a transaction of its own, so that a unit fails alone. What is in no hurry goes
+along with what comes next.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from core import errors
 T = TypeVar("T")
 Unit = Callable[[hand.Hand], T]
 BATCH = 256
+LINGER = 0.05  # seconds that what is in no hurry waits for company
 log = logging.getLogger(__name__)
 
 
@@ -44,7 +46,9 @@ class Worker:
         self._tool = tool
         self._path = path
         self._reserve = reserve
-        self._queue: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Sequence[Task] | None] = queue.SimpleQueue()
+        self._leisurely: list[Task] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._closed = False
 
@@ -59,14 +63,41 @@ class Worker:
         when the unit took effect, even if nobody waits for it any more.
         """
         if self._closed:
-            raise errors.Unavailable("The database is closed: the bridge is stopping.")
+            raise _closed()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put(Task(unit, future, landed))
+        self._hand_over(Task(unit, future, landed))
         return await future
+
+    def soon(self, unit: Unit[T]) -> asyncio.Future[T]:
+        """Run a unit together with the next one, or alone after LINGER seconds; return what tells that it is durable."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        if self._closed:
+            future.set_exception(_closed())
+            return future
+        self._leisurely.append(Task(unit, future))
+        if self._timer is None:
+            self._timer = loop.call_later(LINGER, self._hand_over)
+        return future
+
+    async def caught_up(self) -> None:
+        """Wait until nothing waits for company any more."""
+        if self._leisurely:
+            await self.do(lambda hand: None)
+
+    def _hand_over(self, *tasks: Task) -> None:
+        """Give the thread what it is to do: what waited for company first."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        tasks, self._leisurely = (*self._leisurely, *tasks), []
+        if tasks:
+            self._queue.put(tasks)
 
     def refuse(self) -> None:
         """Take nothing more. To be called on the event loop, like `do`: nothing can slip in behind the end."""
         self._closed = True
+        self._hand_over()
         self._queue.put(None)
 
     def join(self) -> None:
@@ -78,13 +109,13 @@ class Worker:
         going = True
         while going:
             batch: list[Task] = []
-            task = self._queue.get()
-            while task is not None:
-                batch.append(task)
-                if len(batch) == BATCH or self._queue.empty():
+            tasks = self._queue.get()
+            while tasks is not None:
+                batch += tasks
+                if len(batch) >= BATCH or self._queue.empty():
                     break
-                task = self._queue.get()
-            going = task is not None
+                tasks = self._queue.get()
+            going = tasks is not None
             if batch:
                 if self._reserve is None:
                     self._read(batch)
@@ -140,6 +171,10 @@ class Worker:
             # What a reader is given was checked before; a value of another shape came from the file.
             known = faults.damaged(self._path, type(exc).__name__)
         return _because(known or exc, exc)
+
+
+def _closed() -> errors.Unavailable:
+    return errors.Unavailable("The database is closed: the bridge is stopping.")
 
 
 def _because(error: Exception, cause: Exception) -> Exception:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,10 +80,14 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
     async def postpone(self, job: int, *, until: datetime, why: str) -> None:
         """Count a failed try and put the job off."""
 
-    async def finish(
+    def finish(
         self, job: int, *, card: CardKey | None = None, posted: str = "", failed: str = ""
-    ) -> None:
-        """Mark a job as over (with `failed`: given up, and why) and remember which message shows the card."""
+    ) -> Awaitable[None]:
+        """Mark a job as over (with `failed`: given up, and why) and remember which message shows the card.
+
+        It is written soon, whether that is awaited or not, and goes along with what is written before that: a crash in between
+        repeats the job, under its key.
+        """
 
     async def card(self, card: CardKey) -> str | None:
         """Return the platform's id of the message that shows a card."""

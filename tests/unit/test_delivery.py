@@ -169,6 +169,16 @@ async def test_a_lost_receipt_does_not_show_a_post_twice(tmp_path: Path) -> None
         assert await at.store.card(CardKey("ask")) == "1"
 
 
+async def test_a_card_that_is_said_anew_is_edited_where_it_was_said_last(tmp_path: Path) -> None:
+    chat = Chat()
+    async with desk(tmp_path, chat) as at:
+        for effect in (show("one", "card"), say("again", card="card"), show("two", "card")):
+            await at.ask(effect)
+            await at.until(lambda: True)
+        assert chat.order == ["card:card", "again", "edit 2"]
+        assert await at.store.card(CardKey("card")) == "2"
+
+
 async def test_reactions_and_whispers_go_out(tmp_path: Path) -> None:
     chat = Chat()
     async with desk(tmp_path, chat) as at:

@@ -206,3 +206,21 @@ def test_records_are_spelled_as_json_spells_them(record: dict[str, str]) -> None
 
 def test_what_utf_8_cannot_hold_is_spelled_all_the_same() -> None:
     assert codec.spell({"text": "a\ud800"}) == journal.spell({"text": "a\ud800"})
+
+
+async def test_a_receipt_goes_along_with_what_is_written_next_and_is_not_lost_at_the_end(home: Path) -> None:
+    async with store_at(home / "b.db") as store:
+        first, second, third = await store_rig.wanted(store, 1, *(store_rig.say(key) for key in "abc"))
+        early = asyncio.ensure_future(store.finish(first.id))
+        await store.keep("anything", "written at once")
+        assert early.done()
+        alone = asyncio.ensure_future(store.finish(second.id))
+        await alone
+        assert [job.id for job in await store.jobs()] == [third.id]
+        late = asyncio.ensure_future(store.finish(third.id))
+    await late
+    async with store_at(home / "b.db") as store:
+        assert await store.jobs() == []
+        closed = store
+    with pytest.raises(errors.Unavailable):
+        await closed.finish(first.id)
