@@ -12,7 +12,8 @@ from core.asks import Ask
 from core.effects import LandWork, Priority
 from core.events import WorkLanded, WorkTaken
 from core.ids import AskId, CallId, derived
-from core.step.draft import Draft, ask_card
+from core.step.draft import Draft
+from core.step.voice import ask_card
 
 RULE = "protected paths, links and submodules"
 MOST_NEWS = 20

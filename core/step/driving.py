@@ -13,7 +13,8 @@ from core.ids import IdentityKey
 from core.loop import Loop, Status
 from core.people import Member
 from core.step import admission, consenting, messages, turns
-from core.step.draft import Draft, failure_card
+from core.step.draft import Draft
+from core.step.voice import failure_card
 
 
 def here(draft: Draft) -> Loop:

@@ -16,7 +16,8 @@ from core.events import (
     WorkTaken,
 )  # fmt: skip
 from core.step import consenting, distilling, scheduling, turns
-from core.step.draft import Draft, failure_card
+from core.step.draft import Draft
+from core.step.voice import failure_card
 
 
 def prepare_failed(draft: Draft, event: PrepareFailed) -> None:

@@ -14,7 +14,8 @@ from core.errors import BadInput
 from core.events import Followed, Posted, Pressed
 from core.ids import ThreadKey, platform_of
 from core.people import Member
-from core.step.draft import Draft, status_card
+from core.step.draft import Draft
+from core.step.voice import status_card
 
 MOST = 8
 

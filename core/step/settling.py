@@ -14,7 +14,8 @@ from core.events import AskDue, Author
 from core.ids import AskId
 from core.people import Member
 from core.step import consenting, turns
-from core.step.draft import Draft, ask_card
+from core.step.draft import Draft
+from core.step.voice import ask_card
 
 
 def decide(

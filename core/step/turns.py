@@ -22,7 +22,8 @@ from core.events import (
 from core.ids import message_key, session_id, turn_id
 from core.loop import Input, Turn
 from core.step import messages
-from core.step.draft import Draft, failure_card
+from core.step.draft import Draft
+from core.step.voice import failure_card
 
 
 def thread_read(draft: Draft, event: ThreadRead) -> None:
