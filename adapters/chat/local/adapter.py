@@ -65,27 +65,39 @@ class LocalChat:
     # ── inbound ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def listen(self, emit: Emit) -> None:
-        """Hand every deed to `emit`, in order, until cancelled; each is acked once `emit` returned."""
+        """Hand every deed to `emit`, in order, until cancelled; what `emit` returned for is acked when the next ones are looked for."""
         while True:
             self._hall.settle()
-            while deeds := await self._hall.ask(lambda room: room.waiting()):
+            taken, (deeds, people) = 0, await self._next(0)
+            while deeds:
                 for deed in deeds:
-                    await self._deliver(deed, emit)
+                    await self._deliver(deed, people, emit)
+                    taken = deed.id
+                deeds, people = await self._next(taken)
             await self._hall.news()
 
-    async def _deliver(self, deed: Deed, emit: Emit) -> None:
+    async def _deliver(self, deed: Deed, people: Mapping[str, str], emit: Emit) -> None:
         wait = FIRST_WAIT
         while True:
             try:
-                people = await self._hall.ask(lambda room: room.people())
-                await emit(wire.event(deed, people))
-                await self._hall.ask(lambda room: room.ack(deed.id))
+                return await emit(wire.event(deed, people))
             except Unavailable as error:
                 log.warning("chat.local.undelivered", extra={"deed": deed.id, "why": str(error)})
                 if wait == FIRST_WAIT:
                     self._hall.notice(deed.user, FULL if isinstance(error, StorageFull) else LATER)
-            else:
-                return
+            await self._clock.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+
+    async def _next(self, taken: int) -> tuple[Sequence[Deed], Mapping[str, str]]:
+        """Ack the deeds up to `taken`, for as long as it takes; return those that wait, and everybody's names."""
+        wait = FIRST_WAIT
+        while True:
+            try:
+                return await self._hall.ask(lambda room: room.next(taken))
+            except Unavailable as error:
+                if not taken:
+                    raise
+                log.warning("chat.local.not_acked", extra={"deed": taken, "why": str(error)})
             await self._clock.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
 

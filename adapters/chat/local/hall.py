@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -64,9 +66,9 @@ class Hall:
         if self._worker is None:
             raise Unavailable("the local chat is closed")
         # A change that was begun is seen through, also when the one who asked for it goes away.
-        return await asyncio.shield(
-            asyncio.get_running_loop().run_in_executor(self._worker, work, *arguments)
-        )
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._worker.submit(_answer, answer, work, arguments)
+        return await answer
 
     async def ask(self, work: Callable[[Room], T]) -> T:
         """Do something with the room in its thread. Raises what the room raises, Unavailable when it is closed."""
@@ -112,3 +114,20 @@ class Hall:
     def settle(self) -> None:
         """Say that the deeds are about to be looked through: what comes later stirs again."""
         self._news.clear()
+
+
+def _answer(answer: asyncio.Future[T], work: Callable[..., T], arguments: tuple[Any, ...]) -> None:
+    """Work, and tell the event loop what came of it."""
+    try:
+        found = work(*arguments)
+    except BaseException as exc:  # noqa: BLE001 - carried to whoever awaits it
+        settle = partial(_settle, answer, answer.set_exception, exc)
+    else:
+        settle = partial(_settle, answer, answer.set_result, found)
+    with suppress(RuntimeError):  # the event loop is gone and with it everybody who waited
+        answer.get_loop().call_soon_threadsafe(settle)
+
+
+def _settle(answer: asyncio.Future[T], say: Callable[[Any], None], what: Any) -> None:
+    if not answer.done():
+        say(what)

@@ -7,11 +7,12 @@ what may pass later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adapters.chat.local import encoding, tables
-from adapters.chat.local.records import BOT, Record
+from adapters.chat.local.records import BOT, Deed, Record
 from adapters.chat.local.shelf import Shelf
 from core import ids
 from core.errors import Rejected
@@ -156,7 +157,18 @@ class Room(Shelf):
                 " VALUES (?, ?, ?, ?, 1, '', ?, ?, ?, ?)",
                 (channel, root, BOT, BOT, encoding.encode(body), to, _iso(at), f"bot:{key}"),
             ).lastrowid
-            return self._record(int(message or 0)), True
+            said = Record(
+                id=int(message or 0),
+                channel=channel,
+                root=root,
+                author=BOT,
+                name=BOT,
+                at=at,
+                bot=True,
+                body=body,
+                to=to,
+            )
+            return said, True
 
     def repost(
         self, channel: str, root: int, message: int, body: Message, *, at: datetime
@@ -172,12 +184,15 @@ class Room(Shelf):
                 "UPDATE message SET body = ?, edited_at = ?, rev = rev + 1 WHERE id = ?",
                 (encoding.encode(body), _iso(at), message),
             )
-            return self._record(message), True
+            return replace(old, body=body, edited_at=at, rev=old.rev + 1), True
 
-    def ack(self, deed: int) -> None:
-        """Note that the bridge has taken a deed."""
-        with tables.transaction(self._db) as db:
-            db.execute("UPDATE deed SET acked = 1 WHERE id = ?", (deed,))
+    def next(self, taken: int) -> tuple[Sequence[Deed], Mapping[str, str]]:
+        """Note that the bridge has taken the deeds up to this one; return the oldest that it has not, and everybody's names."""
+        if taken:
+            with tables.transaction(self._db) as db:
+                db.execute("UPDATE deed SET acked = 1 WHERE acked = 0 AND id <= ?", (taken,))
+        deeds = self.waiting()
+        return deeds, self.people() if deeds else {}
 
     # ── pieces ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -5,9 +5,7 @@ Imports: json, core. Effects: none. A line is one JSON object in UTF-8: an answe
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
@@ -39,15 +37,16 @@ def push(kind: Push, value: Mapping[str, Any]) -> bytes:
 
 
 def _line(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return encoding.spell(value).encode() + b"\n"
 
 
 def spell(record: Record) -> dict[str, Any]:
     """Return a record as plain JSON values."""
-    raw = asdict(record)
+    raw = encoding.values(record)
     raw["body"] = encoding.encode(record.body) if record.body else None
     raw["at"] = record.at.isoformat()
     raw["edited_at"] = record.edited_at.isoformat() if record.edited_at else None
+    raw["files"] = [encoding.values(file) for file in record.files]
     return raw
 
 
@@ -64,7 +63,7 @@ def unspell(raw: Mapping[str, Any]) -> Record:
 
 def heading(thread: Heading) -> dict[str, Any]:
     """Return a line of the thread list as plain JSON values."""
-    return {**asdict(thread), "last_at": thread.last_at.isoformat()}
+    return {**encoding.values(thread), "last_at": thread.last_at.isoformat()}
 
 
 def unheading(raw: Mapping[str, Any]) -> Heading:
