@@ -1,7 +1,7 @@
 """One layer of context. Owns: Layer, Overtaken. Imports: core. Effects: one bare repository of the host's own, and its remote.
 
 `main` of the repository is what everybody has: with a remote it moves only to what the remote's `main` holds already. Steps can be
-cut short and done again: what was pushed and not noted here comes back with the next fetch.
+cut short and done again: what was pushed and not noted here comes back with the next fetch. What its commits hold is `history`.
 """
 
 from __future__ import annotations
@@ -12,26 +12,22 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from adapters.git import leftovers, mirror, names, pushing, safe, tree
+from adapters.git import history, leftovers, mirror, names, pushing, safe, tree
 from core import errors, ports
 
 log = logging.getLogger(__name__)
-DRAFT = "refs/loopbridge/draft"
 BEGIN = "Begin"
 _FETCH = ("fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--end-of-options")
-_NO_TEXT = {"\0", "\ufffd"}
 _CONFLICT = 1  # how merge-tree ends when people have to look
-PAGE_BYTES = 1 << 20  # what is larger is no page
 
 
 class Overtaken(errors.Unavailable):
     """The remote's `main` moved between looking and pushing."""
 
 
-class Layer(tree.Tree):
+class Layer(history.History):
     """The layer `name` at `path`; `remote` is an address or empty. `turn` is held by whoever changes it.
 
     Methods raise Damaged, StorageFull, and Unavailable when git is missing or too slow.
@@ -45,7 +41,6 @@ class Layer(tree.Tree):
     ) -> None:
         super().__init__(path, git, clock=clock)
         self.name = name
-        self.path = path
         self.turn = mirror.Turn()
         self._remote = names.origin(name, remote) if remote else ""
         self._welcome = welcome
@@ -136,60 +131,6 @@ class Layer(tree.Tree):
         if branch == "main":
             await self._ask("update-ref", self._seen, commit)
 
-    async def drafted(
-        self, subject: str, files: Mapping[str, str], gone: Sequence[str], *, upon: str, author: str
-    ) -> str:
-        """Return a new commit upon another one, which no branch holds yet; `upon` itself when nothing would differ."""
-        there = {file.path for file in await self._listed(*gone, at=upon)}
-        missing = [path for path in gone if path in there]
-        await self.commit(subject, files, missing, parent=upon, ref=DRAFT, author=author)
-        if await self._ask("rev-parse", f"{DRAFT}^{{tree}}") == await self._ask(
-            "rev-parse", f"{upon}^{{tree}}"
-        ):
-            return upon
-        return await self._ask("rev-parse", DRAFT)
-
-    async def pages(self, folder: str = "", *, at: str = tree.BRANCH, most: int) -> dict[str, str]:
-        """Return the text files below a folder (or the one of that name), path → text, without those of more than `most` bytes or with what is no text."""
-        where = ("--", folder.strip("/")) if folder.strip("/") else ()
-        listed = await self._files("ls-tree", "-z", "-l", "-r", at, *where)
-        return await self.read([file for file in listed if file.size <= most])
-
-    async def differing(self, since: str, tip: str, *, most: int) -> tuple[dict[str, str], list[str]]:
-        """Return the text files that read otherwise at `tip` than at `since`, and the paths that are no more."""
-        known = names.is_sha(since) and (
-            await self._git.run(self.path, "cat-file", "-e", f"{since}^{{commit}}")
-        )
-        if not known or known.code:
-            return await self.pages(at=tip, most=most), []
-        rows = await self._ask("diff-tree", "-r", "-z", "--no-renames", "--name-only", since, tip)
-        paths = set(filter(None, rows.split("\0")))
-        now = [file for file in await self._files("ls-tree", "-z", "-l", "-r", tip) if file.path in paths]
-        return await self.read([file for file in now if file.size <= most]), sorted(
-            paths - {file.path for file in now}
-        )
-
-    async def changed(self, since: str, tree: str) -> dict[str, str]:
-        """Return the text files that read otherwise in a commit or tree than at `since`; what is no more is empty."""
-        pages, gone = await self.differing(since, tree, most=PAGE_BYTES)
-        return {**pages, **dict.fromkeys(gone, "")}
-
-    async def read(self, files: Sequence[tree.File]) -> dict[str, str]:
-        """Return the texts of files that are text, path → text."""
-        texts = await self._read(files)
-        return {path: text for path, text in texts.items() if not _NO_TEXT & set(text)}
-
-    async def joined(
-        self, tree: str, parents: Sequence[str], words: str, *, author: str, committer: str
-    ) -> str:
-        """Return a new commit of a tree, in people's names; an empty one stands for the bridge."""
-        env = {}
-        for role, name in (("AUTHOR", author), ("COMMITTER", committer)):
-            env[f"GIT_{role}_NAME"] = names.author(name) if name else "Loopbridge"
-            env[f"GIT_{role}_EMAIL"] = names.address(name) if name else "loopbridge@localhost"
-        behind = [word for parent in parents for word in ("-p", parent)]
-        return await self._git.ask(self.path, "commit-tree", tree, *behind, "-m", words, env=env)
-
     async def drop(self, branch: str, tip: str) -> None:
         """Take a branch away, here and at the remote, unless it is at another commit by now; one that is gone already is well."""
         ref = f"refs/heads/{names.branch(branch)}"
@@ -202,15 +143,6 @@ class Layer(tree.Tree):
                 log.warning(
                     "layer.branch_left", extra={"layer": self.name, "branch": branch, "why": done.words}
                 )
-
-    async def commit_of(self, ref: str) -> str:
-        """Return the commit a ref points at, or an empty string."""
-        done = await self._git.run(self.path, "rev-parse", "--verify", "-q", ref)
-        return done.text if done.code == 0 and names.is_sha(done.text) else ""
-
-    async def contains(self, commit: str, earlier: str) -> bool:
-        """Say whether a commit has another one behind it."""
-        return (await self._git.run(self.path, "merge-base", "--is-ancestor", earlier, commit)).code == 0
 
     async def _join(self, ours: str, theirs: str) -> None:
         """Merge what was here before the remote was set with what the remote holds, and push that. Raises Refused."""
