@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+_MOST = 1 << 16  # bytes; the kernel gives out such a file at one reading
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
@@ -33,14 +35,14 @@ def children(pid: int) -> list[int]:
 
 def parent(pid: int) -> int | None:
     """Return who started a process, or None when it is gone."""
-    text = _read(Path("/proc", str(pid), "stat"))
+    text = _read(f"/proc/{pid}/stat")
     # The command's name may hold spaces and brackets: fields are counted after the last one.
     return int(text.rpartition(")")[2].split()[1]) if text else None
 
 
 def state(pid: int) -> str:
     """Return the letter of a process's state as in ps, X when it is gone."""
-    text = _read(Path("/proc", str(pid), "stat"))
+    text = _read(f"/proc/{pid}/stat")
     return text.rpartition(")")[2].split()[0] if text else "X"
 
 
@@ -54,11 +56,9 @@ def _families() -> dict[int, list[int]]:
 
 def ceiling() -> int | None:
     """Return the memory in bytes that a cgroup (v2) grants to this process and all its boxes, or None for no bound."""
-    own = next(
-        (line[3:] for line in _read(Path("/proc/self/cgroup")).splitlines() if line.startswith("0::")), ""
-    )
+    own = next((line[3:] for line in _read("/proc/self/cgroup").splitlines() if line.startswith("0::")), "")
     folder = Path("/sys/fs/cgroup" + own)
-    texts = [_read(place / "memory.max").strip() for place in (folder, *folder.parents)]
+    texts = [_read(str(place / "memory.max")).strip() for place in (folder, *folder.parents)]
     return min((int(text) for text in texts if text.isdigit()), default=None)
 
 
@@ -74,15 +74,20 @@ def _sum(init: int, families: Mapping[int, list[int]]) -> Usage:
 
 def _memory(pid: int) -> int | None:
     """Return the bytes a process keeps for itself, or None when it is gone or only a zombie."""
-    fields = dict(line.split(":", 1) for line in _read(Path("/proc", str(pid), "status")).splitlines())
+    fields = dict(line.split(":", 1) for line in _read(f"/proc/{pid}/status").splitlines())
     if fields.get("State", "Z").split()[0] in "ZX":
         return None
     own = (fields.get(name, "0 kB") for name in ("RssAnon", "RssShmem", "VmSwap"))
     return sum(int(field.split()[0]) for field in own) * 1024
 
 
-def _read(path: Path) -> str:
+def _read(path: str) -> str:
+    """Return a small file whole: every process of the machine is read in a row, and `open` takes four times as long."""
     try:
-        return path.read_text(errors="replace")
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(fd, _MOST).decode(errors="replace")
+        finally:
+            os.close(fd)
     except OSError:  # it ended meanwhile
         return ""
