@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from bridge.facts import Facts
 from bridge.jotting import Jotting
 from bridge.perform import Hand
 from bridge.remember_tool import RememberTool
@@ -19,7 +20,7 @@ def build(
     """Return the agent's tool, and the hands for the effects of memory and focus."""
     sources = Sources(store=store)
     remembering = Remembering(
-        store=store, layers=layers, sources=sources, clock=clock, emit=emit, clean=clean
+        store=store, facts=Facts(layers=layers), sources=sources, clock=clock, emit=emit, clean=clean
     )
     hands: dict[type[effects.Doing], Hand] = {
         effects.Remember: remembering.remember,

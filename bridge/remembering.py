@@ -1,4 +1,4 @@
-"""Facts, kept and taken out. Owns: Remembering. Imports: core. Effects: writes layers, emits events, notes what waits for a word.
+"""Facts, kept and taken out. Owns: Remembering. Imports: core, bridge. Effects: through Facts, emits events, notes what waits for a word.
 
 Doing any of it twice is harmless: a fact's file is named by its words and says what it came by, and what is to be forgotten is noted
 before it goes.
@@ -6,13 +6,13 @@ before it goes.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
 from bridge import wishes
+from bridge.facts import Facts
 from bridge.sources import Sources
 from bridge.wishes import Wish
 from core import events, graph, layers, memory, memorycards, wording
@@ -22,7 +22,7 @@ from core.events import Author
 from core.ids import MessageKey, ThreadKey, derived, note_of
 from core.memory import Memo
 from core.people import Member
-from core.ports import Clock, Emit, Layers, Store
+from core.ports import Clock, Emit, Store
 
 log = structlog.get_logger(__name__)
 DELETED = "What it rests on was deleted meanwhile, so nothing was remembered."
@@ -34,12 +34,11 @@ class Remembering:
     """Carries out Remember, Share, Forget and Reindex. `clean` takes known secrets out of a text."""
 
     store: Store
-    layers: Layers
+    facts: Facts
     sources: Sources
     clock: Clock
     emit: Emit
     clean: Callable[[str], str]
-    _turns: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     async def remember(self, effect: Remember) -> None:
         """Keep a fact, hold it for a word when it would be read by more people, or say why not. Raises Unavailable."""
@@ -72,15 +71,14 @@ class Remembering:
         try:
             member = await self._member(effect.author)
             layer = layers.personal(member.id) if effect.personal else layers.NOTES
-            async with self._turn(layer):
+            async with self.facts.turn(layer):
                 await self._forget(effect, layer)
         except (BadInput, Refused, Rejected) as exc:
             await self._not_done(effect, effect.author, effect.message, exc)
 
     async def reindex(self, effect: Reindex) -> None:
         """Bring a layer's index up to its files. Raises Unavailable."""
-        async with self._turn(effect.layer):
-            await self._index(effect.layer)
+        await self.facts.reindex(effect.layer)
 
     def fit(self, text: str) -> None:
         """Raise BadInput for a fact that is none, is a page, or holds a secret."""
@@ -99,16 +97,7 @@ class Remembering:
     async def keep(self, layer: str, wish: Wish) -> events.Remembered:
         """Write a fact into a layer and tell it; return what was told. Raises Unavailable and BadInput."""
         memo = self._memo(wish)
-        async with self._turn(layer):
-            await self.layers.sync(layer)
-            there = await self.layers.texts(layer, memory.FOLDER)
-            old = next((each for each in memory.known(there) if each.id == memo.id), None)
-            if old is None:
-                files = {memo.path: memory.spell(memo)}
-                files |= memory.index(layer, {**there, **files})
-                subject = f"memory: remember {wording.line(memo.text, 60)}"
-                await self.layers.write(layer, subject, files, by=wish.author.name)
-            among = memory.known(await self._index(layer))
+        old, among = await self.facts.put(layer, memo, by=wish.author.name)
         told = events.Remembered(
             lane=wish.at if layer in layers.TEAM else layers.lane(layer),
             at=self.clock.now(),
@@ -158,14 +147,6 @@ class Remembering:
             path=memory.place(said.text),
         )
 
-    async def _index(self, layer: str) -> dict[str, str]:
-        """Write the layer's index if it does not say what its files do; return the files."""
-        there = dict(await self.layers.texts(layer, memory.FOLDER))
-        stale = memory.index(layer, there)
-        if stale:
-            await self.layers.write(layer, "memory: index", stale, by="Loopbridge")
-        return there | stale
-
     async def _hold(self, effect: Remember, wish: Wish) -> None:
         held = derived("held", effect.key)[:24]
         if await self.store.kept(wishes.held(held)) is None:
@@ -193,18 +174,14 @@ class Remembering:
 
     async def _forget(self, effect: Forget, layer: str) -> None:
         going = note_of(effect.key)
-        await self.layers.sync(layer)
-        there = dict(await self.layers.texts(layer, memory.FOLDER))
+        there = await self.facts.texts(layer)
         among = memory.known(there)
         noted = await self.store.kept(going)
         path = noted or self._one(effect, among).path
         memo = memory.read(path, there.get(path, ""))
         if memo is not None:
             await self.store.keep(going, path)
-            left = {name: text for name, text in there.items() if name != path}
-            subject = f"memory: forget {wording.line(memo.text, 60)}"
-            files = memory.index(layer, left)
-            await self.layers.write(layer, subject, files, gone=[path], by=effect.author.name)
+            await self.facts.take(layer, memo, there, by=effect.author.name)
         identifier = memory.id_of(path)
         twin = next((each.path for each in among if each.id == identifier and each.path != path), "")
         own = layer not in layers.TEAM
@@ -249,9 +226,6 @@ class Remembering:
                 candidates=several, via=effect.via,
             )
         )  # fmt: skip
-
-    def _turn(self, layer: str) -> asyncio.Lock:
-        return self._turns.setdefault(layer, asyncio.Lock())
 
 
 class _Several(BadInput):
