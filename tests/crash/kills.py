@@ -15,7 +15,7 @@ from pathlib import Path
 from adapters.chat.local import render
 from adapters.chat.local.records import Record
 from tests.scenarios.daemon import Daemon
-from tests.scenarios.house import DEMO, House, Person, Talk, house, until
+from tests.scenarios.house import DEMO, PATIENCE, House, Person, Talk, house, until
 
 TASK = "/loop --repo demo fix the failing test"
 OUTCOME = "Fixed: a session now expires at its lifetime"
@@ -29,6 +29,16 @@ with (HERE / "ran.log").open("a") as log:
 time.sleep(0.8)
 (HERE / "tests" / "fixtures.json").write_text('{"issued_at": 1000, "lifetime": 60, "made_by": "hand"}\\n')
 """
+
+
+def rows(home: House, query: str) -> list[tuple[object, ...]]:
+    """Read a bridge's database as it stands on the disk; nothing while it cannot be read."""
+    with (
+        suppress(sqlite3.OperationalError),
+        closing(sqlite3.connect(f"file:{home.database}?mode=ro", uri=True)) as database,
+    ):
+        return database.execute(query).fetchall()
+    return []
 
 
 class Trial:
@@ -46,12 +56,7 @@ class Trial:
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """Read the bridge's database as it stands on the disk."""
-        with (
-            suppress(sqlite3.OperationalError),
-            closing(sqlite3.connect(f"file:{self.home.database}?mode=ro", uri=True)) as database,
-        ):
-            return database.execute(query).fetchall()
-        return []
+        return rows(self.home, query)
 
     def exists(self, pattern: str) -> bool:
         """Say whether a file is in the loop's folder."""
@@ -91,7 +96,7 @@ class Trial:
         await self.daemon.kill()
         await self.daemon.start()
 
-    async def run_to(self, point: str, *, seconds: float = 90.0) -> None:
+    async def run_to(self, point: str, *, seconds: float = PATIENCE) -> None:
         """Let the story go on to a point; asks that wait before it are answered.
 
         A point that an earlier kill took out of the story (a command that was not run, say) is passed over at its answer.
@@ -110,6 +115,8 @@ class Trial:
         """See that the story has its one right end, in the thread, the origin and the database."""
         assert self.talk is not None
         await self.run_to("settled")
+        # What the database says is done was told before, but maybe not heard yet.
+        await self.maya.client.read(self.talk.root)
         thread = self.talk.transcript
         assert self.talk.count(OUTCOME) == 1, thread
         assert self.talk.count("· driver Maya\n") == 1, thread

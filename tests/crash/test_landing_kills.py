@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
+from tests.crash.kills import rows
 from tests.crash.test_promote_kills import HOOK, marks, struck
 from tests.scenarios.house import house, until
 
@@ -25,21 +24,17 @@ async def test_what_was_allowed_lands_once_wherever_the_bridge_was_cut_off() -> 
     async with house() as home:
         hooked(home.origin)
 
-        def rows(query: str) -> list[tuple[object, ...]]:
-            with closing(sqlite3.connect(f"file:{home.database}?mode=ro", uri=True)) as database:
-                return database.execute(query).fetchall()
-
         async with home.daemon() as daemon, home.person() as maya:
             talk = await maya.opens(TASK)
             await talk.presses(await talk.asked("Steer"), "Allow once")
             card = await talk.sees("[1] Land")
             await talk.presses(card, "Land")
             decided = "SELECT 1 FROM effect WHERE kind = 'land_work'"
-            await struck(daemon, lambda: rows(decided), *marks(home.origin))
+            await struck(daemon, lambda: rows(home, decided), *marks(home.origin))
             await talk.sees("✓ landed, allowed by Maya")
             assert talk.count("landed") == 1, talk.transcript
             assert talk.count("not landed") == 0
-            await until(lambda: rows("SELECT count(*) FROM effect WHERE over_at IS NULL") == [(0,)])
+            await until(lambda: rows(home, "SELECT count(*) FROM effect WHERE over_at IS NULL") == [(0,)])
             assert not daemon.complaints()
         (branch,) = home.branches()
         assert home.git("log", "--format=%s", f"main..{branch}").split() == ["Steer"]
