@@ -207,13 +207,13 @@ async def test_a_clone_has_what_git_itself_would_give_it(rig: Rig) -> None:
 async def test_a_clone_commits_in_any_name_a_person_can_have(rig: Rig) -> None:
     base = await rig.host.sync("demo")
     box = rig.box("one")
-    name = "Ma\"ya \\ # O'Neil ; $(id) %s"
+    name = "Ma\"ya \\ # O'Neil ; $(id) %s\n[core]\n\tfsmonitor = /bin/false"
     plan = ports.Checkout(
         name="demo", mirror=rig.host.mirror("demo"), commit=base, branch="loop/x", into=box.cwd, author=name
     )
     await rig.host.clone("", "", "", box, also=[plan])
     await rig.agent(box, "echo new > new && git add new && git commit -q -m new")
-    assert await rig.agent(box, "git log -1 --format='%an|%cn'") == f"{name}|{host.AUTHOR.name}"
+    assert await rig.agent(box, "git log -1 --format='%an|%cn'") == f"{name.replace(chr(10), '')}|{host.AUTHOR.name}"
     assert await rig.agent(box, "git rev-parse origin/main main") == f"{base}\n{base}"
 
 
