@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import structlog
 
@@ -17,35 +16,25 @@ from adapters.git.host import GitHost
 from adapters.git.journal import GitJournal
 from adapters.git.layers import GitLayers
 from adapters.store.store import SqlStore
-from bridge import contexts, edge, logs, origins, rules, timers, wanted
+from bridge import contexts, edge, logs, origins, rules, timers, wanted, workshop
 from bridge.board import Boards
-from bridge.boxes import Boxes
-from bridge.capsules import Capsules
 from bridge.chats import Chats
-from bridge.claims import Claims
 from bridge.clock import SystemClock
-from bridge.closing import Closing
 from bridge.delivery import Delivery
 from bridge.dispatch import Dispatcher
-from bridge.distilling import Distilling
-from bridge.fetching import Fetching
 from bridge.home import Home
 from bridge.journalling import Journalling
-from bridge.legs import Legs
 from bridge.looks import Looks
-from bridge.memory import MemoryGuard
 from bridge.metrics import Metrics
 from bridge.news import News
 from bridge.overview import Overview
-from bridge.perform import Performer
-from bridge.preparing import Preparing, Versions, sha256
-from bridge.promoting import Promoting
+from bridge.perform import Hand, Performer
 from bridge.reading import Reading
 from bridge.relaying import Relaying
 from bridge.reporting import Reporting
 from bridge.supervise import Supervisor
 from bridge.whys import Whys
-from bridge.works import Works
+from bridge.workshop import Ground, Workshop
 from config import settings as configuration
 from config.settings import Settings
 from core import effects, events
@@ -55,7 +44,6 @@ from core.ports import Clock
 from core.redact import Redactor
 
 log = structlog.get_logger(__name__)
-DOCTRINES = Path(__file__).parent.parent / "config" / "doctrine"
 CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
@@ -122,15 +110,15 @@ async def open_bridge(settings: Settings, *, clock: Clock | None = None) -> Asyn
 
 
 async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bridge:
-    home = Home(settings.home)
-    policy = await asyncio.to_thread(rules.load, home.policy)
-    url = settings.database.url.get_secret_value() or home.database_url
+    """Lay the ground, and build upon it from the inside out; `stack` closes what was opened, in reverse order."""
+    policy = await asyncio.to_thread(rules.load, Home(settings.home).policy)
+    url = settings.database.url.get_secret_value() or Home(settings.home).database_url
     store = await stack.enter_async_context(SqlStore(url, clock=clock))
     wires = _Wires()
     news = News(store=store, clock=clock, emit=wires.emit)
-    outer = await edge.build(settings, home, clock, stack, Reporting(store=store, emit=wires.emit), news)
+    reporting = Reporting(store=store, emit=wires.emit)
+    outer = await edge.build(settings, Home(settings.home), clock, stack, reporting, news)
     news.layers = outer.layers
-    git, gateway, runner, limits = outer.git, outer.gateway, outer.runner, outer.limits
     supervisor = await stack.enter_async_context(Supervisor(clock))
     house, code = await _house(settings, policy, store)
     private = (*configuration.secrets(settings), house.secret)
@@ -141,77 +129,60 @@ async def _build(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Bri
     chats = await stack.enter_async_context(
         Chats(settings=settings, clock=clock, supervisor=supervisor, builders=builders)
     )
-    metrics = Metrics()
-    boxes = Boxes(sandbox=outer.sandbox, git=git, layers=outer.layers, cli=outer.cli, limits=limits)
-    guard = MemoryGuard(limits.memory_bytes)
-    supervisor.keep("memory", guard.watchdog.run)
-    doctrine, distilling = await asyncio.to_thread(_doctrines)
-    fetch = Fetching(chats=chats.connected)
-    capsules = Capsules(loops=home.loops, store=store, clock=clock, emit=wires.emit)
-    legs = Legs(
-        loops=home.loops, store=store, gateway=gateway, runner=runner, clock=clock, emit=wires.emit, doctrine=doctrine,
-        model=settings.model.name, park_after=settings.asks.park_after.total_seconds(), guard=guard, fetch=fetch, boxes=boxes,
-        capsules=capsules, distilling=distilling,
-    )  # fmt: skip
-    works = Works(loops=home.loops, store=store, git=git, boxes=boxes, clock=clock, emit=wires.emit)
-    preparing = Preparing(
-        loops=home.loops, store=store, git=git, layers=outer.layers, sandbox=outer.sandbox, gateway=gateway, runner=runner, boxes=boxes, clock=clock, emit=wires.emit,
-        versions=Versions(doctrine=sha256(doctrine + distilling), policy=sha256(repr(policy)), cli=outer.version), first_leg=legs.first, fetch=fetch,
-        capsules=capsules,
-    )  # fmt: skip
-    promoting = Promoting(
-        loops=home.loops, store=store, layers=outer.layers, promotions=outer.layers.promotions, boxes=boxes, clock=clock, emit=wires.emit,
-        prove=Distilling(store=store, clock=clock, emit=wires.emit).unproven, ground=Claims(store=store, clock=clock, emit=wires.emit).grounds,
-    )  # fmt: skip
-    looks = Looks(
-        store=store, works=works, clock=clock, whys=Whys(store=store, repos=house.repos), secret=house.secret, boards=Boards(store=store, clock=clock), layers=outer.layers,
-        promoting=promoting,
-    )  # fmt: skip
-    journal = _journal(settings, store, clock, redactor.text)
-    stack.push_async_callback(journal.close)
-    needs = contexts.Needs(
-        settings=settings, home=home, store=store, git=git, layers=outer.layers, boxes=boxes, promoting=promoting, chats=chats, clock=clock, emit=wires.emit, clean=redactor.text,
-    )  # fmt: skip
-    context = contexts.build(needs)
-    outer.tools.extend(context.tools)
-    delivery = Delivery(
-        store=store, chats=chats.connected, clock=clock, answer=looks, supervisor=supervisor, clean=redactor.message,
-    )  # fmt: skip
-    relaying = Relaying(store=store, chats=chats.connected, clock=clock, emit=wires.emit)
-    performer = Performer(
-        store=store,
-        delivery=delivery,
-        legs=legs,
-        others={
-            effects.Prepare: preparing,
-            effects.TakeWork: works,
-            effects.LandWork: works.land,
-            effects.CloseLoop: Closing(
-                loops=home.loops, runner=runner, gateway=gateway, guard=guard, store=store
-            ),
-            effects.Relay: relaying.relay,
-            effects.Follow: relaying.follow,
-            effects.ReadThread: Reading(chats=chats.connected, clock=clock, emit=wires.emit),
-            **context.hands,
-        },
-        emit=wires.emit,
-        clock=clock,
+    ground = Ground(
+        settings=settings, home=Home(settings.home), clock=clock, store=store, emit=wires.emit, outer=outer, policy=policy, chats=chats,
         supervisor=supervisor,
-    )
+    )  # fmt: skip
+    shop = await workshop.build(ground)
+    journal, metrics = _journal(settings, store, clock, redactor.text), Metrics()
+    stack.push_async_callback(journal.close)
+    context = _context(ground, shop, redactor)
+    delivery = _delivery(ground, shop, house, redactor)
+    performer = _performer(ground, shop, context, delivery)
     seen = (metrics.seen, journal.seen)
     dispatcher = Dispatcher(store=store, house=house, clock=clock, take=performer.take, seen=seen)
     stack.push_async_callback(dispatcher.close)
     wires.dispatcher = dispatcher
     return Bridge(
         settings=settings, store=store, dispatcher=dispatcher, performer=performer, delivery=delivery, chats=chats, metrics=metrics,
-        git=git, layers=outer.layers, claim_code=code, clock=clock, journal=journal, news=news, tasks=context.tasks,
+        git=outer.git, layers=outer.layers, claim_code=code, clock=clock, journal=journal, news=news, tasks=context.tasks,
     )  # fmt: skip
 
 
-def _doctrines() -> tuple[str, str]:
-    """Return the agent's standing texts: for work, and for distilling."""
-    loop, distill = ((DOCTRINES / name).read_text(encoding="utf-8") for name in ("loop.md", "distill.md"))
-    return loop, distill
+def _context(on: Ground, shop: Workshop, redactor: Redactor) -> contexts.Contexts:
+    """Return what context adds; the agent's tools among it are handed to the sessions."""
+    needs = contexts.Needs(
+        settings=on.settings, home=on.home, store=on.store, git=on.outer.git, layers=on.outer.layers, boxes=shop.boxes,
+        promoting=shop.promoting, chats=on.chats, clock=on.clock, emit=on.emit, clean=redactor.text,
+    )  # fmt: skip
+    context = contexts.build(needs)
+    on.outer.tools.extend(context.tools)
+    return context
+
+
+def _delivery(on: Ground, shop: Workshop, house: House, redactor: Redactor) -> Delivery:
+    """Return what brings messages to people, and answers their looks."""
+    looks = Looks(
+        store=on.store, works=shop.works, clock=on.clock, whys=Whys(store=on.store, repos=house.repos), secret=house.secret,
+        boards=Boards(store=on.store, clock=on.clock), layers=on.outer.layers, promoting=shop.promoting,
+    )  # fmt: skip
+    return Delivery(
+        store=on.store, chats=on.chats.connected, clock=on.clock, answer=looks, supervisor=on.supervisor, clean=redactor.message,
+    )  # fmt: skip
+
+
+def _performer(on: Ground, shop: Workshop, context: contexts.Contexts, delivery: Delivery) -> Performer:
+    """Return what carries effects out: those for people by the delivery, all others by their hands."""
+    relaying = Relaying(store=on.store, chats=on.chats.connected, clock=on.clock, emit=on.emit)
+    chat: dict[type[effects.Doing], Hand] = {
+        effects.Relay: relaying.relay,
+        effects.Follow: relaying.follow,
+        effects.ReadThread: Reading(chats=on.chats.connected, clock=on.clock, emit=on.emit),
+    }
+    return Performer(
+        store=on.store, delivery=delivery, legs=shop.legs, others={**shop.hands, **chat, **context.hands}, emit=on.emit, clock=on.clock,
+        supervisor=on.supervisor,
+    )  # fmt: skip
 
 
 class _Wires:
