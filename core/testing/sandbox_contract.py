@@ -196,7 +196,7 @@ async def check_loopback_and_a_bound_socket_work(rig: Rig) -> None:
         code = """
 import subprocess, time
 forward = subprocess.Popen(["socat", "TCP-LISTEN:8888,bind=127.0.0.1,fork", "UNIX-CONNECT:/run/egress.sock"])
-for _ in range(200):
+for _ in range(3000):
     try:
         link = socket.create_connection(("127.0.0.1", 8888))
     except ConnectionRefusedError:

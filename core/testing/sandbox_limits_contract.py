@@ -22,7 +22,8 @@ while True:
     open("{WORKDIR}/alive", "a").write("x")
     time.sleep(0.001)
 """
-_SETTLES = 5.0  # seconds a death that nobody waited for may take
+_SETTLES = 20.0  # seconds a death that nobody waited for may take
+_STILL = 5  # looks, a tenth of a second apart: what lives is not always given the time to show it
 _LONG = 60.0  # seconds that nothing here takes
 
 
@@ -120,7 +121,7 @@ held = bytearray(b"x" * (40 << 20))
 time.sleep(60)
 """
     try:
-        await rig.python(code, rig.box(limits=ports.Limits(memory_bytes=100 << 20)), timeout=30)
+        await rig.python(code, rig.box(limits=ports.Limits(memory_bytes=100 << 20)), timeout=_LONG)
     except errors.Rejected as error:
         assert "memory" in str(error)  # noqa: PT017 - these checks do without pytest
     else:
@@ -244,9 +245,10 @@ def _size(rig: Rig) -> int:
 async def _assert_silence(rig: Rig, *, grace: bool = False) -> None:
     """Nothing writes any more; `grace` is for deaths that nobody waited for."""
     if grace:
-        before = -1
+        before, still = -1, 0
         deadline = time.monotonic() + _SETTLES
-        while before != _size(rig) and time.monotonic() < deadline:
+        while still < _STILL and time.monotonic() < deadline:
+            still = still + 1 if before == _size(rig) else 0
             before = _size(rig)
             await asyncio.sleep(0.1)
     before = _size(rig)

@@ -17,6 +17,7 @@ from core import events
 from core.ports import Timetable
 from core.testing.fakes import FakeClock
 from core.testing.schedule_contract import table
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 def killed(database: Path, hours: float, stop: str) -> int:
     """Let a process look twice, so many hours apart; return how it ended."""
     words = [sys.executable, "-m", "tests.crash.schedule_child", str(database), str(hours), stop]
-    return subprocess.run(words, cwd=ROOT, check=False, timeout=60).returncode
+    return subprocess.run(words, cwd=ROOT, check=False, timeout=PATIENCE).returncode
 
 
 @pytest.mark.parametrize("stop", ["before the tick", "before the note", "after the note"])

@@ -24,6 +24,7 @@ from core.ids import CardKey
 from core.people import Identity, Member
 from core.testing import store_rig
 from core.testing.fakes import FakeClock
+from tests.patience import PATIENCE
 
 CHILD = (sys.executable, "-m", "tests.crash.store_child")
 ROOT = Path(__file__).parents[2]
@@ -123,7 +124,7 @@ def test_a_full_disk_stops_writing_only_and_heals(home: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

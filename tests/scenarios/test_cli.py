@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 PROGRAM = Path(sys.executable).with_name("loopbridge")
 
 
@@ -147,7 +149,7 @@ def test_a_reader_that_goes_away_is_no_crash(tmp_path: Path) -> None:
     child.stdout.close()
     assert child.stderr is not None
     said = child.stderr.read().decode()
-    assert child.wait(60) in (0, 1, -signal.SIGPIPE)
+    assert child.wait(PATIENCE) in (0, 1, -signal.SIGPIPE)
     assert "Traceback" not in said
     child.stderr.close()
 
@@ -206,6 +208,6 @@ def test_a_bridge_without_a_key_says_so_when_it_starts(tmp_path: Path) -> None:
     assert child.stdout is not None
     said = child.stdout.readline().decode()
     child.terminate()
-    assert child.wait(60) == 0
+    assert child.wait(PATIENCE) == 0
     child.stdout.close()
     assert said.startswith(f"No key for the model is configured. Put it into {home}/keys/model")
