@@ -16,8 +16,8 @@ from adapters.store import opening
 from adapters.store.store import SqlStore
 from bridge import rebuilding
 from bridge.home import prepare
-from core import errors, events, graph, layers
-from core.ids import MemberId, message_key
+from core import errors, events, graph, layers, policy
+from core.ids import CallId, MemberId, message_key
 from core.journal import WITHDRAWN, thread_folder
 from core.redact import Redactor
 from tests.patience import PATIENCE
@@ -76,6 +76,17 @@ async def test_consent_to_a_landing_comes_back_and_one_that_waits_is_withdrawn(r
         await telling.starts(lane(1))
         for sha, word in (("c" * 40, "approve"), ("d" * 40, "")):
             turn = await telling.of_turn(lane(1))
+            given = '{"file_path": "/loop/workdir/.mcp.json"}'
+            call = events.ToolCalled(
+                **turn,
+                call=CallId(sha[:4]),
+                tool="Edit",
+                input=given,
+                digest=policy.digest("Edit", given),
+                why="so",
+            )
+            await telling.tell(call)
+            await telling.ends(lane(1), call.call)
             commit = events.CommitTaken(sha=sha, parents=(), subject="Steer", at=telling.clock.now())
             taken = events.WorkTaken(
                 **turn, repo="app", branch="loop/x", commits=(commit,), objections=("no",), base="a" * 40, tip=sha, shown="+x",
