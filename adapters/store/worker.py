@@ -22,7 +22,7 @@ from core import errors
 T = TypeVar("T")
 Unit = Callable[[hand.Hand], T]
 BATCH = 256
-LINGER = 0.05  # seconds that what is in no hurry waits for company
+LINGER = 0.2  # seconds that what is in no hurry waits for company
 log = logging.getLogger(__name__)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
 from core import focus, graph
 from core.asks import Ask
+from core.changing import changed
 from core.desk import Desk, House, Outcome
 from core.effects import Effect
 from core.events import Event, Spent
@@ -74,9 +75,9 @@ class Sheet:
 
     def outcome(self) -> Outcome:
         """Close the sheet."""
-        changed = self.loop if self.loop is not self.desk.loop else None
+        loop = self.loop if self.loop is not self.desk.loop else None
         return Outcome(
-            loop=replace(changed, updated_at=self.at) if changed else None,
+            loop=changed(loop, updated_at=self.at) if loop else None,
             asks=tuple(self.changed_asks.values()),
             members=tuple(self.members),
             identities=tuple(self.identities),
@@ -98,7 +99,7 @@ class Sheet:
 
     def now(self, **changes: Any) -> Loop:
         """Change the loop."""
-        self.loop = replace(self.has(), **changes)
+        self.loop = changed(self.has(), **changes)
         return self.loop
 
     def driver(self) -> MemberId:
@@ -110,9 +111,9 @@ class Sheet:
         turn = self.has().turn
         if turn is None:
             raise LookupError("this loop has no turn")
-        changed = replace(turn, **changes)
-        self.now(turn=changed)
-        return changed
+        now = changed(turn, **changes)
+        self.now(turn=now)
+        return now
 
     def put_call(self, call: Call) -> None:
         """Put a call's new state into the turn; the oldest ended ones are dropped past a bound."""
