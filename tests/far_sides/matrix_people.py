@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.far_sides.matrix_person import Person
+from tests.patience import PATIENCE
 
 HERE = Path(__file__).resolve().parent
 STRICT = HERE.parents[1] / ".tools" / "matrix-strict"
@@ -85,7 +86,9 @@ class People:
         self._waiting[number] = asyncio.get_running_loop().create_future()
         line = json.dumps({"id": number, "who": who, "do": do, **given})
         self._child.stdin.write(line.encode() + b"\n")
-        return await asyncio.wait_for(self._waiting[number], 60)
+        return await asyncio.wait_for(
+            self._waiting[number], PATIENCE + 30
+        )  # what is waited for there is told first
 
 
 async def _answer(

@@ -17,10 +17,10 @@ import nio
 from nio.crypto import attachments
 
 from adapters.chat.matrix import keys
+from tests.patience import PATIENCE
 
 SYNC = 10_000
 POLL = "org.matrix.msc3381.poll"
-PATIENCE = 15.0
 FILTER = {"presence": {"types": []}, "room": {"ephemeral": {"types": []}, "timeline": {"limit": 50}}}
 
 
@@ -68,13 +68,12 @@ class Person:
 
     async def wait(self, what: str, happened: Any) -> None:
         """Wait until something is so."""
-        async with asyncio.timeout(PATIENCE):
-            async with self._turn:
+        try:
+            async with asyncio.timeout(PATIENCE), self._turn:
                 while not happened():
-                    try:
-                        await asyncio.wait_for(self._turn.wait(), PATIENCE)
-                    except TimeoutError as exc:
-                        raise TimeoutError(f"waited in vain for {what}") from exc
+                    await self._turn.wait()
+        except TimeoutError as exc:
+            raise TimeoutError(f"waited in vain for {what}") from exc
 
     # ── what a person does ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -218,7 +217,8 @@ class Person:
 
     async def answer_of(self, room: str, user: str) -> dict[str, Any]:
         """Return what a user's membership says once they have answered their invitation."""
-        for _ in range(100):
+        begun = time.monotonic()
+        while time.monotonic() - begun < PATIENCE:
             found = await self.nio.room_get_state_event(room, "m.room.member", user)
             assert isinstance(found, nio.RoomGetStateEventResponse), found
             told: dict[str, Any] = found.content
@@ -229,7 +229,8 @@ class Person:
 
     async def said(self, room: str, words: str) -> None:
         """Wait until somebody says words in a room."""
-        for _ in range(100):
+        begun = time.monotonic()
+        while time.monotonic() - begun < PATIENCE:
             if any(words in str(raw["content"].get("body")) for raw in await self._everything(room)):
                 return
             await asyncio.sleep(0.1)

@@ -24,7 +24,7 @@ import aiohttp
 
 from tests.far_sides import synapse_keeper
 
-PATIENCE = 90.0
+PATIENCE = synapse_keeper.PATIENCE + 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,19 +13,21 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
 from pathlib import Path
 
+from tests.far_sides import ports
+
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".tools" / "synapse" / "bin" / "python"
 SERVER_NAME = "synapse.test"
-PATIENCE = 60.0
+PATIENCE = 180.0
 PR_SET_PDEATHSIG = 1
 FAST = {"per_second": 10_000, "burst_count": 10_000}
 QUIET = "version: 1\nroot: {level: ERROR, handlers: []}\n"
@@ -103,12 +105,9 @@ def healthy(url: str) -> bool:
 
 def main(folder: Path) -> int:
     """Keep the server in `folder` until its users are gone."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.quiet()
     url, secret = f"http://127.0.0.1:{port}", secrets.token_hex(16)
-    place = folder / "server"
-    place.mkdir()
+    place = Path(tempfile.mkdtemp(prefix="server-", dir=folder))
     server = start(place, port, secret)
     begun = time.monotonic()
     while not healthy(url):

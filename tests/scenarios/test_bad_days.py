@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from adapters.rehearsal import script, server
 from bridge import edge
 from bridge.cli_copy import cli_copy
+from tests.far_sides import ports
 from tests.scenarios.house import PATIENCE, WORKER, House, Talk, house
 
 FAULTS = """
@@ -78,9 +78,7 @@ async def test_a_model_that_fails_is_named_and_retry_goes_on_once_it_is_back() -
 
 @pytest.mark.slow
 async def test_a_model_that_cannot_be_reached_is_waited_for_then_named() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    port = ports.quiet()
     async with house() as home:
         config = home.home / "config.toml"
         there = f'base_url = "http://127.0.0.1:{port}"\napi_key = "k"'
