@@ -29,13 +29,20 @@ class GitJournal(tree.Tree):
     ) -> None:
         super().__init__(path, safe.SafeGit(globals_at=safe.NOWHERE, grants=grants), clock=clock)
         self._remote = names.origin("journal", remote) if remote else ""
+        self._told = "", journal.Tip()  # the commit last looked at, and what it says
 
     async def tip(self) -> journal.Tip:
         """Return what the newest commit says of the journal; a journal without a line has the number 0."""
-        if not any(file.path == journal.TIP for file in await self._listed(journal.TIP)):
+        commit = await self.newest()
+        if self._told[0] != commit:
+            self._told = commit, await self._tip(commit)
+        return self._told[1]
+
+    async def _tip(self, commit: str) -> journal.Tip:
+        if not await self._listed(journal.TIP, at=commit):
             return journal.Tip()
         try:
-            return journal.tip(await self._ask("cat-file", "blob", f"{tree.BRANCH}:{journal.TIP}"))
+            return journal.tip(await self._ask("cat-file", "blob", f"{commit}:{journal.TIP}"))
         except (ValueError, KeyError, TypeError) as exc:
             raise self._damaged(f"{journal.TIP} says nothing this version knows") from exc
 

@@ -72,9 +72,7 @@ class Layer(history.History):
 
     async def tip(self) -> str:
         """Return the commit of `main`."""
-        return await asyncio.to_thread(_loose, self.path) or await self._ask(
-            "rev-parse", "--verify", tree.BRANCH
-        )
+        return await self.newest()
 
     async def follow(self, *, needed: bool = False) -> str:
         """Bring `main` up to the remote's, or the remote's up to it, and return its commit.
@@ -188,18 +186,6 @@ class Layer(history.History):
         """Say whether there is nothing but the first commit that `make` or the home made."""
         form = ("rev-list", "--max-count=2", "--no-commit-header", "--format=%s%n%cn", commit)
         return await self._ask(*form) == f"{BEGIN}\nLoopbridge"
-
-
-def _loose(path: Path) -> str:
-    """Return what `main` points at when that lies in a file of its own, which counts before all others; else an empty string.
-
-    Every loop's start asks this of each layer, and starting git takes fifty times as long.
-    """
-    try:
-        found = (path / tree.BRANCH).read_text(encoding="ascii").rstrip("\n")
-    except (OSError, ValueError):
-        return ""
-    return found if names.is_sha(found) else ""
 
 
 def _unreachable(name: str, words: str) -> errors.Unavailable:
