@@ -133,8 +133,11 @@ class Delivery:
             raise Unavailable(f"no chat adapter for {effect.lane} is running")
         match effect:
             case Say():
-                self._shown.pop(effect.card, None)  # from now on another message may show that card
-                return await chat.post(effect.lane, self._clean(effect.message), key=effect.key)
+                message = self._clean(effect.message)
+                posted = await chat.post(effect.lane, message, key=effect.key)
+                if effect.card:
+                    self._shows(effect.card, posted, message)
+                return posted
             case Show():
                 return await self._show(chat, effect.lane, effect.card, self._clean(effect.message))
             case Whisper():
@@ -160,10 +163,13 @@ class Delivery:
             posted = await chat.post(lane, message, key=f"card:{card}")
         else:
             posted = await self._edit(chat, lane, card, posted, message)
+        self._shows(card, posted, message)
+        return posted
+
+    def _shows(self, card: CardKey, posted: str, message: Message) -> None:
         self._shown[card] = posted, message
         while len(self._shown) > SHOWN:
             self._shown.popitem(last=False)
-        return posted
 
     async def _edit(
         self, chat: ChatAdapter, lane: ThreadKey, card: CardKey, posted: str, message: Message

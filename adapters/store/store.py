@@ -59,6 +59,7 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
         self._claim = claim.Claim(self._path)
         self._reserve = claim.Reserve(self._path, reserve_bytes)
         self._desks = desks.Desks()
+        self._placed: dict[ids.CardKey, asyncio.Future[None]] = {}  # cards whose place is about to be written
         self._writer: Worker
         self._reader: Worker
 
@@ -162,10 +163,15 @@ class SqlStore(AbstractAsyncContextManager["SqlStore"]):
     def finish(
         self, job: int, *, card: ids.CardKey | None = None, posted: str = "", failed: str = ""
     ) -> Awaitable[None]:
-        return self._writer.soon(partial(writes.finish, job, card, posted, failed))
+        noted = self._writer.soon(partial(writes.finish, job, card, posted, failed))
+        if card and posted:
+            self._placed[card] = noted
+            noted.add_done_callback(lambda _: self._placed.get(card) is noted and self._placed.pop(card))
+        return noted
 
     async def card(self, card: ids.CardKey) -> str | None:
-        await self._writer.caught_up()
+        if card in self._placed:
+            await self._writer.caught_up()
         return await self._reader.do(partial(reads.card, card))
 
     # ── loops, asks, people ──────────────────────────────────────────────────────────────────────────────────────────

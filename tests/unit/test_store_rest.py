@@ -15,6 +15,7 @@ from adapters.store.store import SqlStore
 from core import errors, graph, ids, journal
 from core.audience import Sight
 from core.desk import Outcome
+from core.ids import CardKey
 from core.testing import store_rig
 from core.testing.fakes import FakeClock
 
@@ -217,6 +218,9 @@ async def test_a_receipt_goes_along_with_what_is_written_next_and_is_not_lost_at
         alone = asyncio.ensure_future(store.finish(second.id))
         await alone
         assert [job.id for job in await store.jobs()] == [third.id]
+        again = [store.finish(job.id, card=CardKey("c"), posted=job.effect.key) for job in (first, second)]
+        assert await store.card(CardKey("c")) == "b"
+        await asyncio.gather(*again)
         late = asyncio.ensure_future(store.finish(third.id))
     await late
     async with store_at(home / "b.db") as store:
