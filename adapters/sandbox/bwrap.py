@@ -47,7 +47,8 @@ class Bubblewrap:
 
         Beside it, `<at>.status` will say what runs. Raises BadInput for a box that cannot be built.
         """
-        text = self._text(box, program, str(process.status_file(at)))
+        plan = self._plan(box, program)
+        text = launcher.text(plan, trusted=self._state, user=self._user, status=str(process.status_file(at)))
         draft = at.with_name(f".{at.name}.{secrets.token_hex(4)}")
         fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700)
         with os.fdopen(fd, "w", encoding="utf-8") as file:
@@ -110,17 +111,20 @@ class Bubblewrap:
 
     def _order(self, box: ports.Box, argv: Sequence[str], stdin: bytes, timeout: float) -> running.Order:
         return running.Order(
-            script=partial(self._text, box, tuple(argv)),
+            script=partial(self._script, box, tuple(argv)),
             stdin=stdin,
             timeout=timeout,
             memory_bytes=box.limits.memory_bytes,
         )
 
-    def _text(self, box: ports.Box, program: Sequence[str], status: str | int) -> str:
+    def _script(self, box: ports.Box, program: Sequence[str], status: int) -> str:
+        plan = self._plan(box, program)
+        return launcher.compiled(plan, trusted=self._state, user=self._user, status=status)
+
+    def _plan(self, box: ports.Box, program: Sequence[str]) -> spec.Plan:
         if self._host is None:  # a machine stays what it is while the bridge runs
             self._host = host.look(staged=self._user is not None)
-        plan = spec.plan(box, program, self._host)
-        return launcher.text(plan, trusted=self._state, user=self._user, status=status)
+        return spec.plan(box, program, self._host)
 
 
 async def _end(life: process.Life) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,17 +20,23 @@ def text(box: ports.Box, trusted: Path) -> str:
     return launcher.text(plan, trusted=trusted, user=(7, 8), status="/somewhere/launch.status")
 
 
-def test_it_says_the_whole_box(home: Path) -> None:
-    bind = ports.Bind(source=home / "loops" / "1" / "home", dest="/home/loop", writable=True)
-    box = ports.Box(name="b", cwd="/tmp", binds=(bind,), files={"/etc/x": b"\0\xff'\""}, env={"A": "ü\n"})
-    script = text(box, home)
-    assert script.splitlines()[0] == f"#!{sys.executable} -ISB"
+def box_in(script: str) -> dict[str, Any]:
+    """Return the box that a launcher says."""
     assigned = next(
         node.value
         for node in ast.parse(script).body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "BOX"
     )
-    said = ast.literal_eval(assigned)
+    said: dict[str, Any] = ast.literal_eval(assigned)
+    return said
+
+
+def test_it_says_the_whole_box(home: Path) -> None:
+    bind = ports.Bind(source=home / "loops" / "1" / "home", dest="/home/loop", writable=True)
+    box = ports.Box(name="b", cwd="/tmp", binds=(bind,), files={"/etc/x": b"\0\xff'\""}, env={"A": "ü\n"})
+    script = text(box, home)
+    said = box_in(script)
+    assert script.splitlines()[0] == f"#!{sys.executable} -ISB"
     assert said["user"] == (7, 8)
     assert said["binds"] == [(str(home), "loops/1/home")]
     assert b"\0\xff'\"" in said["data"]
@@ -54,3 +61,15 @@ def test_an_interpreter_that_no_first_line_can_name(home: Path, monkeypatch: pyt
         monkeypatch.setattr(sys, "executable", path)
         with pytest.raises(errors.BadInput):
             text(ports.Box(name="b", cwd="/tmp"), home)
+
+
+def test_one_that_is_compiled_enters_the_same_box(home: Path) -> None:
+    bind = ports.Bind(source=home / "loops" / "1" / "home", dest="/home/loop", writable=True)
+    box = ports.Box(name="b", cwd="/tmp", binds=(bind,), files={"/etc/x": b"\0'\""}, env={"A": "ü\n"})
+    script = launcher.compiled(spec.plan(box, ["ls"], HOST), trusted=home, user=None, status=3)
+    given: dict[str, Any] = {}
+    caught = {"exec": lambda code, names: given.update(names, code=code), "__builtins__": __builtins__}
+    exec(compile(script, "launcher", "exec"), caught)  # noqa: S102 - what a launcher is for
+    plain = launcher.text(spec.plan(box, ["ls"], HOST), trusted=home, user=None, status=3)
+    assert (given["__name__"], given["BOX"]) == ("__main__", box_in(plain))
+    assert "enter" in given["code"].co_names
