@@ -101,13 +101,17 @@ class Trial:
 
         A point that an earlier kill took out of the story (a command that was not run, say) is passed over at its answer.
         """
-        async with asyncio.timeout(seconds):
-            while not self.reached(point):
-                if point != "settled" and self.reached("answered"):
-                    return
-                if point not in ("asked", "waiting"):
-                    await self.press()
-                await asyncio.sleep(0.01)
+        try:
+            async with asyncio.timeout(seconds):
+                while not self.reached(point):
+                    if point != "settled" and self.reached("answered"):
+                        return
+                    if point not in ("asked", "waiting"):
+                        await self.press()
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            thread = self.talk.transcript if self.talk else ""
+            raise TimeoutError("\n".join([f"not {point}:", thread, *self.daemon.said[-20:]])) from None
 
     # ── what must be true ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,7 +7,8 @@ import json
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,7 +54,7 @@ class Daemon:
         self._reader = asyncio.create_task(self._read(self._child))
         ready = await self.logged("bridge.ready")
         self.port = int(ready["http"].rpartition(":")[2])
-        async with asyncio.timeout(PATIENCE):
+        async with self._patience("it is not well"):
             while (health := await self.health())["status"] != "ok":
                 await asyncio.sleep(0.2)
                 self.said.append(f"(health: {health})")
@@ -87,7 +88,7 @@ class Daemon:
 
     async def logged(self, event: str) -> dict[str, Any]:
         """Return the first line about `event` since the last start, once it is there."""
-        async with asyncio.timeout(PATIENCE):
+        async with self._patience(f"it never logged {event}"):
             while not (found := [line for line in self.log if line.get("event") == event]):
                 if self._reader is not None and self._reader.done():
                     raise AssertionError("the daemon ended:\n" + "\n".join(self.said[-30:]))
@@ -118,7 +119,7 @@ class Daemon:
         """Wait until it ends by itself; return its exit code."""
         assert self._child is not None
         assert self._reader is not None
-        async with asyncio.timeout(PATIENCE):
+        async with self._patience("it does not end"):
             await self._reader
             return await self._child.wait()
 
@@ -132,11 +133,20 @@ class Daemon:
             return 0
         with suppress(ProcessLookupError):
             child.send_signal(how)
-        async with asyncio.timeout(PATIENCE):
+        async with self._patience(f"it does not end by {how.name}"):
             code = await child.wait()
             if self._reader is not None:
                 await self._reader
         return code
+
+    @asynccontextmanager
+    async def _patience(self, otherwise: str) -> AsyncIterator[None]:
+        """Bound a wait; what it said last is told when that was in vain."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                yield
+        except TimeoutError:
+            raise AssertionError("\n".join([f"{otherwise}:", *self.said[-30:]])) from None
 
     def complaints(self) -> list[dict[str, Any]]:
         """Return what it logged as an error: something it had not foreseen."""

@@ -95,7 +95,7 @@ class LocalStage:
 
     async def presses(self, who: str, label: str, thread: object) -> None:
         talk = await self._talk(who, thread)
-        await until(lambda: f"] {label}" in "\n".join(talk.texts))
+        await until(lambda: f"] {label}" in "\n".join(talk.texts), told=lambda: talk.transcript)
         record = next(
             each
             for each in reversed(talk.records)
@@ -137,15 +137,14 @@ class SlackStage:
 
     async def presses(self, who: str, label: str, thread: object) -> None:
         assert isinstance(thread, str)
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                lines = [
-                    line for line in self._slack.transcript("general", thread) if f"[{label}]" in line.text
-                ]
-                if lines:
-                    break
-                await asyncio.sleep(0.05)
-        await self._slack.user_presses(who, lines[-1].ts, label)
+        lines = self._slack.transcript("general", thread)
+
+        def offering() -> list[str]:
+            lines[:] = self._slack.transcript("general", thread)
+            return [line.ts for line in lines if f"[{label}]" in line.text]
+
+        await until(offering, told=lambda: "\n".join(line.text for line in lines))
+        await self._slack.user_presses(who, offering()[-1], label)
 
     async def reads(self, who: str, thread: object) -> list[str]:
         assert isinstance(thread, str)
@@ -259,17 +258,15 @@ class DiscordStage:
         self._far.hands.user_posts(self._people["ci"], self._thread("maya", thread), text)
 
     async def presses(self, who: str, label: str, thread: object) -> None:
-        found: list[Message] = []
-        async with asyncio.timeout(PATIENCE):
-            while not found:
-                said = self._thread(who, thread).messages.values()
-                found = [
-                    each
-                    for each in said
-                    if label in {part.get("label") for row in each.components for part in row["components"]}
-                ]
-                await asyncio.sleep(0.05)
-        await self._far.hands.user_presses(self._people[who], found[-1], label)
+        def offering() -> list[Message]:
+            return [
+                each
+                for each in self._thread(who, thread).messages.values()
+                if label in {part.get("label") for row in each.components for part in row["components"]}
+            ]
+
+        await until(offering, told=lambda: f"nobody offers {label!r}")
+        await self._far.hands.user_presses(self._people[who], offering()[-1], label)
 
     async def reads(self, who: str, thread: object) -> list[str]:
         hands, person = self._far.hands, self._people[who]
