@@ -130,7 +130,8 @@ async def warm(root: Path) -> Sequence[Line]:
                 whole.append(after - before)
                 paces.append(_pace())
     note = (
-        "all of the daemon's threads from the message to the posted answer, the gateway's too;"
+        "all of the daemon's threads from the message to the posted answer, the gateway's too; the loop has only talked so far, so nothing"
+        " is brought out of its clone;"
         f" {1e3 * median(whole):.0f} ms until it rests again, with the card and the journal;"
         f" a fixed loop took {1e3 * median(paces):.0f} ms of CPU in between, {1e3 * min(paces):.0f} ms at its best"
     )
