@@ -170,7 +170,7 @@ LIES = {
 async def test_a_process_that_lies(home: Path, lie: str) -> None:
     program = home / "liar.py"
     program.write_text(HANDSHAKE + LIES[lie])
-    async with bench(home, rule("^go", say="x"), program=f"{sys.executable} {program}", silence=5.0) as b:
+    async with bench(home, rule("^go", say="x"), program=f"{sys.executable} {program}", silence=30.0) as b:
         await b.run("go")
         end = last(b)
         assert isinstance(end, TurnBroke)
