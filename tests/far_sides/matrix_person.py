@@ -299,7 +299,7 @@ class Person:
                 if not page.end or not page.chunk:
                     break
                 start = page.end
-            if not shut or time.monotonic() - begun > 3:
+            if not shut or time.monotonic() - begun > 8:
                 return events[::-1]
             await asyncio.sleep(0.1)
 
