@@ -195,7 +195,7 @@ async def test_an_edit_that_has_to_wait_lets_what_people_wait_for_pass(tmp_path:
     async with desk(tmp_path, chat) as at:
         await at.ask(show("one", "card"))
         await at.until(lambda: bool(chat.posts))
-        chat.failures.append(RateLimited("not yet", retry_after=0.5))
+        chat.failures.append(RateLimited("not yet", retry_after=2.0))
         await at.ask(show("two", "card"))
         async with asyncio.timeout(PATIENCE):
             while chat.failures:  # noqa: ASYNC110 - looked at from outside
