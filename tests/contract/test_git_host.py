@@ -213,7 +213,10 @@ async def test_a_clone_commits_in_any_name_a_person_can_have(rig: Rig) -> None:
     )
     await rig.host.clone("", "", "", box, also=[plan])
     await rig.agent(box, "echo new > new && git add new && git commit -q -m new")
-    assert await rig.agent(box, "git log -1 --format='%an|%cn'") == f"{name.replace(chr(10), '')}|{host.AUTHOR.name}"
+    assert (
+        await rig.agent(box, "git log -1 --format='%an|%cn'")
+        == f"{name.replace(chr(10), '')}|{host.AUTHOR.name}"
+    )
     assert await rig.agent(box, "git rev-parse origin/main main") == f"{base}\n{base}"
 
 
