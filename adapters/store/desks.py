@@ -126,6 +126,6 @@ def _place(loop: Loop) -> tuple[object, ...]:
 
 
 def _marks(fact: graph.Fact) -> bool:
-    if isinstance(fact, graph.Node):
-        return fact.kind == "decision"
-    return fact.kind == "touches" and fact.src.startswith("decision:")
+    return fact.kind == "decision" or (
+        fact.kind == "touches" and isinstance(fact, graph.Edge) and fact.src.startswith("decision:")
+    )

@@ -97,7 +97,8 @@ def _arrive(event: events.Event, handled_at: int | None, hand: Hand) -> int:
         dedup=event.dedup,
         kind=event.kind,
         lane=event.lane,
-        payload=hand.codec.dump(event),
+        # What is handled already is never handled again: its key is all that is needed of it.
+        payload=hand.codec.dump(event) if handled_at is None else "{}",
         at=micros(event.at),
         handled_at=handled_at,
     )
