@@ -66,6 +66,8 @@ class Meter:
         self._usage = Usage()
         self._seen = False
         self._ended = False
+        self.whole = False  # a stream has said that it is over
+        self.told = False  # its counts were reported
         self.error = ""  # the type of an error told inside the stream, such as overloaded_error
         self.error_message = ""
         self.request = ""  # the far side's id of the request
@@ -124,6 +126,8 @@ class Meter:
             return
         if b'"usage"' in line or b'"error"' in line:
             self._take(_object(line[5:]))
+        if b'"message_stop"' in line:
+            self.whole = True
         if b"content_block_delta" in line:
             self._delta_bytes += max(_BYTES_PER_TOKEN, len(line) - _DELTA_FRAME)
 

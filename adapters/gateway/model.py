@@ -181,6 +181,9 @@ class ModelDoor:
             await out.prepare(request)
             while chunk:
                 counter.feed(chunk)
+                if counter.whole:
+                    # Before the CLI can say that its turn is over: an answer tells what it cost.
+                    self._settle(counter)
                 await _write(out, redactor.feed(chunk), self._terms.idle)
                 try:
                     chunk = await self._upstream.read(answer, self._terms.idle)
@@ -196,6 +199,10 @@ class ModelDoor:
         return out
 
     def _settle(self, counter: meter.Meter) -> None:
+        """Report what a request used and what went wrong, once."""
+        if counter.told:
+            return
+        counter.told = True
         usage = counter.finish()
         if counter.error:
             self._refused(

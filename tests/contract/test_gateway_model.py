@@ -30,6 +30,24 @@ async def test_bytes_pass_untouched_and_are_metered() -> None:
     assert report.at.tzinfo is not None
 
 
+async def test_an_answer_is_metered_before_the_client_has_the_whole_of_it() -> None:
+    over = asyncio.Event()
+
+    async def lingering(request: web.BaseRequest) -> web.StreamResponse:
+        out = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await out.prepare(request)
+        await out.write(b"".join(answer_events()))
+        await over.wait()
+        await out.write_eof()
+        return out
+
+    async with rigged(lingering) as rig, rig.post() as answer:
+        assert isinstance((await rig.until(1))[0], ports.Metered)
+        over.set()
+        assert await answer.read() == b"".join(answer_events())
+    assert len(rig.reports) == 1
+
+
 @pytest.mark.parametrize(
     ("auth", "header", "value"),
     [("x-api-key", "x-api-key", KEY), ("bearer", "authorization", f"Bearer {KEY}")],
