@@ -14,6 +14,9 @@ from core.errors import BadInput
 from core.graph import Node
 
 DECIDED = re.compile(r"\s*(?:approve|deny)\s+#?[0-9a-f]{3,32}[.!]?\s*", re.IGNORECASE)
+MAYBE = re.compile(
+    r"\s*(?:[/!]loop|approve|deny)\b", re.IGNORECASE
+)  # most messages are neither, and long threads have thousands
 WITH_A_HANDLE = frozenset({"approve", "deny", "reject", "edit-proposal"})  # what counts stands behind it
 WITH_WORDS = frozenset({"start", "answer", "resume", "decide", "remember", "inbox"})
 KEEPING = ("list", "pause", "resume", "delete")  # of schedules that are there
@@ -26,6 +29,8 @@ def said(node: Node) -> bool:
 
 def aside(text: str, *, addressed: bool = False) -> bool:
     """Return whether a text is for the bridge alone; one that is `addressed` to it needs no `/loop` before the word."""
+    if not addressed and not MAYBE.match(text):
+        return False
     words = commands.spoken(text)
     if words is None and not addressed:
         return bool(DECIDED.fullmatch(text))

@@ -42,7 +42,8 @@ def clean(text: str) -> str:
 @lru_cache(maxsize=256)  # everything an event tells has one instant
 def micros(at: datetime) -> int:
     """Return whole microseconds since 1970. Raises ValueError for an instant without a time zone."""
-    return (events.aware(at) - EPOCH) // MICROSECOND
+    since = events.aware(at) - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def instant(value: int) -> datetime:
