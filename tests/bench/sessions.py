@@ -144,7 +144,13 @@ async def warm(root: Path) -> Sequence[Line]:
             goal=1.6,
             against=FLOOR,
         ),
-        Line(name="c", what="the bridge's own share of a turn that only talks, CPU", ours=spent, goal=0.030, note=note),
+        Line(
+            name="c",
+            what="the bridge's own share of a turn that only talks, CPU",
+            ours=spent,
+            goal=0.030,
+            note=note,
+        ),
     ]
 
 
