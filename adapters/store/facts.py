@@ -46,7 +46,7 @@ def write(facts: Sequence[graph.Fact], hand: Hand) -> Sequence[graph.Fact]:
             if not new:
                 continue
         news.append(fact)
-    hand.bulk(
+    hand.many(
         EDGE,
         [
             (
@@ -71,7 +71,7 @@ def _new_ones(facts: Sequence[graph.Fact], hand: Hand) -> Mapping[str, tuple[int
         return {}
     there = set(hand.column(THERE, keys=codec.spell(list(first))))
     found = {key: (hand.next_id("node"), node) for key, node in first.items() if key not in there}
-    hand.bulk(
+    hand.many(
         NODES,
         [
             (

@@ -50,13 +50,8 @@ class Hand:
         """Run a statement and return how many rows it changed."""
         return self._execute(statement, values).rowcount
 
-    def many(self, statement: str, rows: Sequence[Mapping[str, str | float | None]]) -> None:
-        """Run a statement once per row."""
-        if rows:
-            self._driver.executemany(self._worded(statement), [_cleaned(row) for row in rows])
-
-    def bulk(self, statement: str, rows: Sequence[tuple[str | float | None, ...]]) -> None:
-        """Run a statement, whose parameters are marked by `?`, once per row: the quickest way for thousands."""
+    def many(self, statement: str, rows: Sequence[tuple[str | float | None, ...]]) -> None:
+        """Run a statement, whose parameters are marked by `?`, once per row."""
         if rows:
             self._driver.executemany(statement, [_clean(row) for row in rows])
 

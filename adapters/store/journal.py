@@ -33,7 +33,9 @@ SEEN = (
     "INSERT INTO event (id, dedup, kind, lane, payload, at, handled_at) VALUES (:id, :dedup, :kind, :lane, '{}', :at, :at)"
     " ON CONFLICT (dedup) DO NOTHING"
 )
-STAGE = "INSERT INTO journal (id, lane, loop, people, line) VALUES (:id, :lane, '', 0, :line) ON CONFLICT (id) DO NOTHING"
+STAGE = (
+    "INSERT INTO journal (id, lane, loop, people, line) VALUES (?, ?, '', 0, ?) ON CONFLICT (id) DO NOTHING"
+)
 STAGED = "SELECT count(*) FROM journal WHERE line <> ''"
 # Upwards in two steps: a number that is taken by the next row would stop the first.
 LIFT = ("UPDATE journal SET id = -(id + :by) WHERE line <> ''", "UPDATE journal SET id = -id WHERE id < 0")
@@ -171,7 +173,7 @@ def empty(hand: Hand) -> bool:
 
 def stage(entries: Sequence[journal.Entry], hand: Hand) -> None:
     """Lay lines ready, in any order."""
-    hand.many(STAGE, [{"id": entry.seq, "lane": entry.lane, "line": entry.text} for entry in entries])
+    hand.many(STAGE, [(entry.seq, entry.lane, entry.text) for entry in entries])
 
 
 def staged(hand: Hand) -> int:

@@ -76,7 +76,7 @@ CARD = (
 )
 KEEP = "INSERT INTO watermark (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 LAST_ENTRY = "SELECT coalesce(max(number), 0) FROM session_entry WHERE session = :session"
-ENTRY = "INSERT INTO session_entry (session, number, entry) VALUES (:session, :number, :entry)"
+ENTRY = "INSERT INTO session_entry (session, number, entry) VALUES (?, ?, ?)"
 
 
 def arrive(happened: Sequence[events.Event], hand: Hand) -> Sequence[ports.Arrival | None]:
@@ -266,10 +266,4 @@ def keep(key: str, value: str, hand: Hand) -> None:
 def transcribe(session: str, entries: Sequence[str], hand: Hand) -> None:
     """Append entries to a transcript."""
     last = hand.value(LAST_ENTRY, session=session)
-    hand.many(
-        ENTRY,
-        [
-            {"session": session, "number": number, "entry": entry}
-            for number, entry in enumerate(entries, start=last + 1)
-        ],
-    )
+    hand.many(ENTRY, [(session, number, entry) for number, entry in enumerate(entries, start=last + 1)])
