@@ -207,7 +207,7 @@ def _start_timers(bridge: Bridge, supervisor: Supervisor) -> None:
     supervisor.keep("journal", bridge.journal.run)
     for name, work in bridge.tasks.items():
         supervisor.keep(name, work)
-    supervisor.once("layers", bridge.news.catch_up())
+    supervisor.once("layers", bridge.news.catch_up)
 
 
 def _journal(settings: Settings, store: SqlStore, clock: Clock, clean: Callable[[str], str]) -> Journalling:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
+from functools import partial
 
 import structlog
 
@@ -33,7 +34,7 @@ async def run(settings: Settings) -> int:
         Supervisor(bridge.clock) as supervisor,
     ):
         _greet(bridge, port)
-        supervisor.once("warm-up", _warm(bridge))
+        supervisor.once("warm-up", partial(_warm, bridge))
         await stop.wait()
         log.info("bridge.stopping", running=len(bridge.performer.running))
     log.info("bridge.stopped")

@@ -10,6 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -59,7 +60,7 @@ class Delivery:
             if lane not in self._boxes:
                 self._boxes[lane] = Outbox(UNKNOWN_PACE)
                 self._news[lane] = asyncio.Event()
-                self._supervisor.once(f"delivery {lane}", self._work(lane))
+                self._supervisor.once(f"delivery {lane}", partial(self._work, lane))
             self._boxes[lane].put([job])
             self._news[lane].set()
 
@@ -117,7 +118,7 @@ class Delivery:
     def _finish(self, job: Job, *, posted: str = "", failed: str = "") -> None:
         """Have a receipt stored; what comes next need not wait for it."""
         receipt = self._store.finish(job.id, card=card_of(job.effect), posted=posted, failed=failed)
-        self._supervisor.once(f"receipt {job.effect.key}", self._remembered(receipt))
+        self._supervisor.once(f"receipt {job.effect.key}", partial(self._remembered, receipt))
 
     async def _remembered(self, write: Awaitable[None]) -> None:
         """Store a receipt. A full disk loses the receipt alone: the key keeps a repeated post from showing twice."""

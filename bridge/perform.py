@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -58,7 +59,7 @@ class Performer:
         self._delivery.take([job for job in jobs if isinstance(job.effect, effects.CHAT)])
         for job in jobs:
             if not isinstance(job.effect, effects.CHAT):
-                self._supervisor.once(f"{job.effect.kind} {job.effect.key}", self._carry_out(job))
+                self._supervisor.once(f"{job.effect.kind} {job.effect.key}", partial(self._carry_out, job))
 
     async def recover(self, left: Sequence[Job], alive_at: datetime | None) -> None:
         """Go on with the jobs that a stop or a crash left: those there were before anything new was begun."""

@@ -44,8 +44,8 @@ class Supervisor:
         """Run `work` again and again until this supervisor is left; it may return to be run anew."""
         self._start(name, self._again(name, work))
 
-    def once(self, name: str, work: Awaitable[None]) -> asyncio.Task[None]:
-        """Run `work` to its end; what it raises is logged."""
+    def once(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Run `work` to its end, or until this supervisor is left; what it raises is logged."""
         return self._start(name, self._logged(name, work))
 
     def _start(self, name: str, work: Awaitable[None]) -> asyncio.Task[None]:
@@ -72,8 +72,8 @@ class Supervisor:
             await self._clock.sleep(backoff(failures))
             failures += 1
 
-    async def _logged(self, name: str, work: Awaitable[None]) -> None:
+    async def _logged(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except Exception:
             log.exception("task.died", task=name)
