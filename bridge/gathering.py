@@ -97,7 +97,11 @@ class Gathering:
         found = await self.store.linked(links)
         keys = [graph_key(link) for link in links if link not in found]
         named = await self.store.nodes([*keys, *references.pages(said)])
-        nodes = [node for node in (*found.values(), *named) if node.text and node.audience != loop.thread]
+        nodes = [
+            node
+            for node in (*found.values(), *named)
+            if node.text and node.audience != loop.thread and (node.kind != "message" or asides.said(node))
+        ]
         open_to_all = await opened(self.store, [node for node in nodes if not sight.sees(node.audience)])
         seen = [node for node in nodes if sight.sees(node.audience) or node.audience in open_to_all]
         return seen, len(nodes) - len(seen)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from adapters.store import search, walks
 from adapters.store.hand import Hand
-from core import decided, graph, ids
+from core import asides, decided, graph, ids
 from core.audience import Sight
 
 PER_TERM = 2_000  # newest matches looked at for each word
@@ -22,7 +23,7 @@ FLATTENING = 1.2
 HERE = "SELECT id, text FROM node WHERE audience = :thread AND kind = 'message' AND text <> '' ORDER BY at DESC, id DESC LIMIT :limit"
 LINKED = (
     f"SELECT {walks.FIELDS} FROM node WHERE json_extract(props, '$.permalink') >= :link"  # noqa: S608 - a constant
-    " AND json_extract(props, '$.permalink') < :past AND json_extract(props, '$.permalink') > '' AND kind = 'message'"
+    " AND json_extract(props, '$.permalink') < :past AND kind = 'message'"
     " ORDER BY json_extract(props, '$.permalink'), id LIMIT :limit"
 )
 NAMED = ", ".join(f"node.{field}" for field in walks.FIELDS.split(", "))
@@ -74,8 +75,10 @@ def by_words(words: str, sight: Sight, kinds: Sequence[str], limit: int, hand: H
     for term, weight in weights.items():
         for row in met[term]:
             scores[row] = scores.get(row, 0.0) + weight
-    best = sorted(scores, key=lambda row: (-scores[row], -row))[: limit * 3]
-    found = [walks.node(hand.only(walks.NODE_BY_ID, id=row)) for row in best]
+    best = sorted(scores, key=lambda row: (-scores[row], -row))[:PER_TERM]
+    read = (walks.node(hand.only(walks.NODE_BY_ID, id=row)) for row in best)
+    # Words to the bridge itself tell nobody anything, and take the place of nothing that does.
+    found = list(islice((node for node in read if node.kind != "message" or asides.said(node)), limit * 3))
     found.sort(key=lambda node: (-_score(node.text, weights), -node.at.timestamp(), node.key))
     return found[:limit]
 

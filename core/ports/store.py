@@ -139,7 +139,7 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
     ) -> Sequence[Node]:
         """Return nodes that `sight` sees and that hold the words, the best first: newest matches, rare words before common ones.
 
-        `kinds` are those of nodes, or "mark" for decisions that people marked.
+        `kinds` are those of nodes, or "mark" for decisions that people marked. Words to the bridge itself (`core.asides`) are not found.
         """
 
     async def linked(self, links: Sequence[str]) -> Mapping[str, Node]:

@@ -71,6 +71,24 @@ async def check_few_are_found_among_many(rig: Rig) -> None:
         assert {node.key for node in both} == {"page:notes/old.md", call.key}
 
 
+async def check_words_to_the_bridge_are_not_found(rig: Rig) -> None:
+    async with rig.open() as store:
+        for number in range(1, 51):
+            await settled(
+                store, number, Outcome(facts=heard(number, f"/loop why knowledge/clock.md {number}"))
+            )
+        meant = [Node(
+            key=graph.message(ids.message_key(LANE, "60")), kind="message", audience=LANE, at=at(1), text="status of the clock",
+            props={"aside": "yes"},
+        )]  # fmt: skip
+        said = (*heard(70, "the clock is late"), *heard(71, "/loop mend the clock"))
+        await settled(store, 51, Outcome(facts=(*meant, *said)))
+        for limit in (1, 2, 20):
+            found = {node.text for node in await store.search("clock why", sight=HERE, limit=limit)}
+            assert len(found) == min(limit, 2)
+            assert found <= {"the clock is late", "/loop mend the clock"}
+
+
 async def check_what_is_gone_is_not_found(rig: Rig) -> None:
     async with rig.open() as store:
         first = page("notes/a.md", "old words")

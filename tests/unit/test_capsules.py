@@ -181,6 +181,20 @@ async def test_words_to_the_bridge_are_no_part_of_the_thread(home: Path) -> None
     assert given.left_out == plain.left_out
 
 
+async def test_a_link_to_words_to_the_bridge_brings_nothing(home: Path) -> None:
+    told = (
+        said(1, "compare https://chat.example/40 and https://chat.example/41"),
+        said(40, "/loop why 77aa55e", OTHER_LANE),
+        said(41, "what the neighbours said", OTHER_LANE),
+    )
+    async with graph_of(home, "a", told) as store:
+        capsule = await made(store, loop())
+        assert capsule.linked == 1
+        assert "77aa55e" not in capsule.text
+        assert "neighbours" in capsule.text
+        assert not capsule.left_out
+
+
 async def test_no_context_means_the_task_and_what_was_added(home: Path) -> None:
     async with graph_of(home, "a") as store:
         bare = await made(store, loop(with_thread=False))
