@@ -52,8 +52,13 @@ class Hand:
 
     def many(self, statement: str, rows: Sequence[tuple[str | float | None, ...]]) -> None:
         """Run a statement, whose parameters are marked by `?`, once per row."""
-        if rows:
-            self._driver.executemany(statement, [_clean(row) for row in rows])
+        if not rows:
+            return
+        # To look at all texts as one is several times quicker than to look at each.
+        whole = "".join([value for row in rows for value in row if type(value) is str])
+        if codec.clean(whole) is not whole:
+            rows = [_clean(row) for row in rows]
+        self._driver.executemany(statement, rows)
 
     def rows(self, statement: str, **values: str | float | None) -> Iterator[sqlite3.Row]:
         """Yield the rows of a query; their columns go by name."""

@@ -18,6 +18,7 @@ REVISIONS = (
     "0006",
     "0007",
     "0008",
+    "0009",
 )  # oldest first; the last one is what `tables` says
 SMALL = 16 << 20
 MIGRATIONS = Path(__file__).parent / "migrations"

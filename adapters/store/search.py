@@ -26,7 +26,7 @@ KEPT_UPDATE = (
     " INSERT INTO kept_text(kept_text, rowid, text) SELECT 'delete', old.id, old.text WHERE old.text <> '';"
     " INSERT INTO kept_text(rowid, text) SELECT new.id, new.text WHERE new.text <> ''; END"
 )
-LINKED = "CREATE INDEX node_link ON node (json_extract(props, '$.permalink')) WHERE json_extract(props, '$.permalink') > ''"
+LINKED = "CREATE INDEX node_link ON node (json_extract(props, '$.permalink')) WHERE kind = 'message'"
 DDL = (INDEX, ON_UPDATE, VIEW, KEPT_INDEX, KEPT_UPDATE, LINKED)
 ENTER = "INSERT INTO node_text(rowid, text) SELECT id, text FROM node WHERE id BETWEEN :first AND :last AND text <> ''"
 ENTER_KEPT = (
