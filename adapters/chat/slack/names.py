@@ -106,13 +106,13 @@ def upto(message: str) -> str:
 def moment(ts: str) -> datetime:
     """Return the instant of a ts. Raises ValueError for what is none."""
     seconds, _, fraction = ts.partition(".")
-    return EPOCH + timedelta(seconds=int(seconds), microseconds=int(f"{fraction:0<6}"[:6]))
+    return EPOCH + timedelta(seconds=int(seconds), microseconds=int(fraction.ljust(6, "0")[:6]))
 
 
 def order(ts: str) -> tuple[int, int]:
     """Return what timestamps sort by."""
     seconds, _, fraction = ts.partition(".")
-    return int(seconds or 0), int(f"{fraction:0<6}"[:6])
+    return int(seconds or 0), int(fraction.ljust(6, "0")[:6])
 
 
 def permalink(me: Me, channel: str, ts: str, root: str) -> str:

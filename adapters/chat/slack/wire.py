@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from adapters.chat.slack import names, reading
 from adapters.chat.slack.names import Me
@@ -67,10 +68,14 @@ def subject(raw: Json) -> Json:
 
 def lane_of(message: Json, channel: str, me: Me) -> ThreadKey:
     """Return the thread of a message: its own when it is in none yet. Raises BadInput when it says neither."""
-    root = text(message, "thread_ts") or text(message, "ts")
+    return _lane(me.team, channel, text(message, "thread_ts") or text(message, "ts"))
+
+
+@lru_cache(maxsize=256)  # a long thread has one
+def _lane(team: str, channel: str, root: str) -> ThreadKey:
     if not channel or not names.is_ts(root):
         raise BadInput("a Slack message names no channel or no time")
-    return names.thread_of(me.team, channel, root)
+    return names.thread_of(team, channel, root)
 
 
 def _posted(
@@ -144,7 +149,12 @@ def author(message: Json, me: Me, called: Mapping[str, str]) -> Author:
     if bot or not known:
         shown = text(message, "username") or text(message, "bot_profile", "name")
         known = (shown if bot else "") or known or shown or user or bot or "somebody"
-    return Author(identity=names.identity_of(me.team, user or bot or "nobody"), name=known, bot=bool(bot))
+    return _author(me.team, user or bot or "nobody", known, bool(bot))
+
+
+@lru_cache(maxsize=256)  # the same few people write a long thread
+def _author(team: str, user: str, name: str, bot: bool) -> Author:
+    return Author(identity=names.identity_of(team, user), name=name, bot=bot)
 
 
 def file_ref(file: Json, me: Me) -> FileRef | None:
