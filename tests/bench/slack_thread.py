@@ -32,17 +32,17 @@ async def thread(root: Path) -> Sequence[Line]:
         reading = Reading(chats={"slack": ours.chat}, clock=SystemClock(), emit=ours.dispatcher.insist)
         web = AsyncWebClient(slack.bot_token, base_url=slack.base_url)
         for turn in range(READS):
-            channel, first, last = await _long(slack, turn)
+            channel, first = await _long(slack, turn)
+            ours.jobs.clear()
+            last = await slack.user_posts("maya", channel, "@loop fix the failing test", thread=first)
+            await slack.settled()
+            await ours.dispatcher.idle()
+            [read] = [job.effect for job in ours.jobs if isinstance(job.effect, effects.ReadThread)]
             gc.collect()
             gc.freeze()  # what the far side remembers is no part of either
             began = time.perf_counter()
             await _served(web, channel, first, last)
             floor = time.perf_counter() - began
-            ours.jobs.clear()
-            await slack.user_posts("maya", channel, "@loop fix the failing test", thread=first)
-            await slack.settled()
-            await ours.dispatcher.idle()
-            [read] = [job.effect for job in ours.jobs if isinstance(job.effect, effects.ReadThread)]
             began = time.perf_counter()
             await reading(read)
             await ours.dispatcher.idle()
@@ -60,15 +60,15 @@ async def thread(root: Path) -> Sequence[Line]:
     ]  # fmt: skip
 
 
-async def _long(slack: Slack, turn: int) -> tuple[Channel, Message, Message]:
-    """Make a long thread in a channel that the bridge is invited to afterwards."""
+async def _long(slack: Slack, turn: int) -> tuple[Channel, Message]:
+    """Make a long thread, one message short, in a channel that the bridge is invited to afterwards."""
     channel = slack.channel(f"old-{turn}", bot=False)
-    first = last = await slack.user_posts("maya", channel, "the session test fails again on CI")
-    for number in range(LONG - 1):
+    first = await slack.user_posts("maya", channel, "the session test fails again on CI")
+    for number in range(LONG - 2):
         words = f"reply {number}: a token is over when its lifetime has *passed*, see https://ci.example.com/{number}"
-        last = await slack.user_posts(("maya", "ravi")[number % 2], channel, words, thread=first)
+        await slack.user_posts(("maya", "ravi")[number % 2], channel, words, thread=first)
     channel.members.append(slack.team().bot.id)
-    return channel, first, last
+    return channel, first
 
 
 async def _served(web: AsyncWebClient, channel: Channel, first: Message, last: Message) -> None:
