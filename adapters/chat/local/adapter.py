@@ -9,10 +9,13 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
+from socket import socket
 from types import TracebackType
 from typing import Self
 
+from adapters import cancelling
 from adapters.chat.local import render, sockets, wire
 from adapters.chat.local.hall import Hall
 from adapters.chat.local.records import BOT, PLATFORM, WORKSPACE, Deed, Record, identity_of, user_of
@@ -48,7 +51,8 @@ class LocalChat:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             # The socket first: whoever holds it is the one bridge of this home.
-            listener = await asyncio.to_thread(sockets.bind, self._home / "chat.sock")
+            bind = partial(sockets.bind, self._home / "chat.sock")
+            listener = await cancelling.opened(bind, socket.close)
             stack.callback(listener.close)
             await stack.enter_async_context(self._hall)
             server = Server(self._hall, self._clock)
@@ -175,7 +179,7 @@ class LocalChat:
         return "chat.db can be read and written"
 
     async def _reachable(self) -> str:
-        (await asyncio.to_thread(sockets.connect, self._home / "chat.sock")).close()
+        await asyncio.to_thread(lambda: sockets.connect(self._home / "chat.sock").close())
         return "terminals can connect"
 
 

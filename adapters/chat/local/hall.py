@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
+from adapters import cancelling
 from adapters.chat.local import wire
 from adapters.chat.local.records import Record
 from adapters.chat.local.room import Room
@@ -43,7 +44,7 @@ class Hall:
     async def __aenter__(self) -> Self:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="room")
         try:
-            self._room = await self._in_thread(Room, self._path)
+            await self._in_thread(self._open)
         except BaseException:
             await self._dismiss()
             raise
@@ -52,15 +53,26 @@ class Hall:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        room, self._room = self._room, None
-        if room is not None:
-            await self._in_thread(room.close)
         await self._dismiss()
 
     async def _dismiss(self) -> None:
+        """Let go of the room, once it has done what was asked of it by then."""
         worker, self._worker = self._worker, None
         if worker is not None:
-            await asyncio.to_thread(worker.shutdown)
+            await cancelling.unbroken(partial(asyncio.to_thread, self._close, worker))
+
+    def _open(self) -> None:
+        self._room = Room(self._path)
+
+    def _close(self, worker: ThreadPoolExecutor) -> None:
+        left = worker.submit(self._leave)
+        worker.shutdown()
+        left.result()
+
+    def _leave(self) -> None:
+        room, self._room = self._room, None
+        if room is not None:
+            room.close()
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         if self._worker is None:

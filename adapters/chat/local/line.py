@@ -10,9 +10,12 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from socket import socket
 from typing import Any
 
+from adapters import cancelling
 from adapters.chat.local import sockets
 from core.errors import BadInput, LoopbridgeError, Unavailable
 
@@ -56,22 +59,28 @@ class Line:
         await self._connect()
         self._task = asyncio.create_task(self._stay(), name="chat.local.client")
         try:
-            await asyncio.wait_for(self._ready.wait(), self._patience)
-        except TimeoutError as exc:
+            await self._welcomed()
+        except BaseException:
             await self.aclose()
+            raise
+
+    async def _welcomed(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._ready.wait()
+        except TimeoutError as exc:
             raise Unavailable("the bridge does not answer") from exc
         if self._refused:
-            await self.aclose()
             raise self._refused
 
     async def aclose(self) -> None:
         """Leave (idempotent)."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-        await self._hang_up()
+        try:
+            if task is not None:
+                await _ended(task)
+        finally:
+            await self._hang_up()
 
     async def ask(self, do: str, **fields: object) -> Mapping[str, Any]:
         """Ask the room for something; when the bridge goes away meanwhile, ask again once it is back."""
@@ -103,9 +112,11 @@ class Line:
             raise _Gone("the bridge went away", remedy="Wait until it is back, and try again.") from exc
         finally:
             self._waiting.pop(number, None)
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # what writing failed of already is not missed here
 
     async def _connect(self) -> None:
-        link = await asyncio.to_thread(sockets.connect, self._path)
+        link = await cancelling.opened(partial(sockets.connect, self._path), socket.close)
         self._reader, self._writer = await asyncio.open_unix_connection(sock=link, limit=MAX_REPLY)
 
     async def _hang_up(self) -> None:
@@ -138,9 +149,7 @@ class Line:
             while reader is not None and (line := await reader.readline()):
                 self._hear(json.loads(line))
         finally:
-            greeting.cancel()
-            with suppress(asyncio.CancelledError):
-                await greeting
+            await _ended(greeting)
 
     async def _greet(self) -> None:
         try:
@@ -166,6 +175,14 @@ class Line:
             answer.set_result(raw["value"])
         else:
             answer.set_exception(BadInput(raw["error"], remedy=raw["remedy"]))
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end, so that whoever waits can be cancelled too. Raises what it died of."""
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
 
 
 class _Gone(Unavailable):
