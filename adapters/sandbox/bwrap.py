@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from adapters import cancelling
 from adapters.sandbox import host, launcher, orphans, probe, process, running, spec
 from core import errors, ports
 
@@ -83,11 +84,12 @@ class Bubblewrap:
         max_output: int = 512 << 20,
     ) -> ports.Finished:
         """Like `run`, but standard output goes through a pipe into the host file `out`, `max_output` bytes at most."""
-        sink, err = await asyncio.to_thread(running.ToFile, out, max_output), running.Capped(_STDERR_MOST)
+        sink = await cancelling.opened(partial(running.ToFile, out, max_output), running.ToFile.close)
+        err = running.Capped(_STDERR_MOST)
         try:
             code = await running.carry_out(self._order(box, argv, b"", timeout), sink, err)
         finally:
-            await asyncio.to_thread(sink.close)
+            await cancelling.unbroken(partial(asyncio.to_thread, sink.close))
         return running.finished(code, b"", err, cut=sink.cut)
 
     async def end(self, at: Path) -> None:

@@ -7,11 +7,13 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from adapters import cancelling
 from adapters.sandbox import launcher, limits, process
 from core import errors, ports
 
@@ -59,7 +61,8 @@ class ToFile:
         chunk = chunk[: self._room]
         self._room -= len(chunk)
         if chunk:
-            await asyncio.to_thread(_write_all, self._fd, chunk)
+            # Until the thread has written, the descriptor must not be closed: it would be another file's.
+            await cancelling.unbroken(partial(asyncio.to_thread, _write_all, self._fd, chunk))
 
     def close(self) -> None:
         """Close the file."""
@@ -81,28 +84,24 @@ async def carry_out(order: Order, out: Sink, err: Capped) -> int:
 
     Raises Unavailable when it takes too long, Rejected when the box cannot be entered or needs too much memory.
     """
-    async with _started(order) as (child, status):
-        life: process.Life | None = None
-        guard = _Guard(order.memory_bytes)
-        try:
-            async with asyncio.timeout(order.timeout):
-                first = (await status.readline()).decode()
-                life = await asyncio.to_thread(process.Life.of, process.parse(first))
-                await _follow(child, life, guard, out, err)
-                reported = first + (await status.read()).decode()
-        except TimeoutError as exc:
-            raise errors.Unavailable(
-                f"a command in the sandbox took longer than {order.timeout:g} seconds and was stopped",
-                remedy="give it more time, or less to do",
-            ) from exc
-        finally:
-            await _end(child, [life] if life else await asyncio.to_thread(process.freeze, child.pid))
+    guard, run = _Guard(order.memory_bytes), _Run(order)
+    try:
+        await cancelling.unbroken(run.start)
+        async with asyncio.timeout(order.timeout):
+            reported = await run.follow(guard, out, err)
+    except TimeoutError as exc:
+        raise errors.Unavailable(
+            f"a command in the sandbox took longer than {order.timeout:g} seconds and was stopped",
+            remedy="give it more time, or less to do",
+        ) from exc
+    finally:
+        await cancelling.unbroken(run.end)
     if guard.tripped:
         raise errors.Rejected(
             f"a command in the sandbox needed more than {order.memory_bytes >> 20} MiB of memory and was stopped",
             remedy="raise the sandbox's memory limit, or give it less to do",
         )
-    return _outcome(process.parse(reported), child.returncode or 0, err.value())
+    return _outcome(process.parse(reported), run.code, err.value())
 
 
 def _outcome(report: process.Report, code: int, stderr: bytes) -> int:
@@ -114,36 +113,71 @@ def _outcome(report: process.Report, code: int, stderr: bytes) -> int:
     raise errors.Rejected(f"the sandbox could not be built: {why}", remedy="run `loopbridge doctor`")
 
 
-@contextlib.asynccontextmanager
-async def _started(order: Order) -> AsyncIterator[tuple[asyncio.subprocess.Process, asyncio.StreamReader]]:
-    """Start the launcher from the event loop's own thread: the box ends with the thread that started it."""
-    stdin_r, stdin_w = os.pipe()
-    status_r, status_w = os.pipe()
-    script = await asyncio.to_thread(_script, order.script, status_w)
-    try:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            launcher.PYTHON_OPTIONS,
-            f"/proc/self/fd/{script}",
-            stdin=stdin_r,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={},
-            pass_fds=(script, status_w),
-        )
-    finally:
-        for fd in (stdin_r, status_w, script):
-            os.close(fd)
-    status = asyncio.StreamReader()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(status), os.fdopen(status_r, "rb", buffering=0)
-    )
-    feed = asyncio.create_task(_feed(stdin_w, order.stdin))
-    try:
-        yield child, status
-    finally:
-        await feed
-        transport.close()
+class _Run:
+    """An order's process, its box, and the pipes between it and here. `start` and `end` are not to be broken off."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._status = asyncio.StreamReader()
+        self._reading: asyncio.ReadTransport | None = None
+        self._feeding: asyncio.Task[None] | None = None
+        self._child: asyncio.subprocess.Process | None = None
+        self._life: process.Life | None = None
+
+    @property
+    def code(self) -> int:
+        """Return how the launcher's process ended."""
+        return (self._child and self._child.returncode) or 0
+
+    async def start(self) -> None:
+        """Start the launcher from the event loop's own thread: the box ends with the thread that started it."""
+        stdin, feed = os.pipe()
+        report, status = os.pipe()
+        script = os.memfd_create("launcher", 0)
+        try:
+            self._feeding = asyncio.create_task(_feed(feed, self._order.stdin))
+            self._reading, _ = await asyncio.get_running_loop().connect_read_pipe(
+                lambda: asyncio.StreamReaderProtocol(self._status), os.fdopen(report, "rb", buffering=0)
+            )
+            await asyncio.to_thread(_write_script, script, self._order.script, status)
+            self._child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                launcher.PYTHON_OPTIONS,
+                f"/proc/self/fd/{script}",
+                stdin=stdin,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={},
+                pass_fds=(script, status),
+            )
+        finally:
+            for fd in (stdin, status, script):
+                os.close(fd)
+
+    async def follow(self, guard: _Guard, out: Sink, err: Sink) -> str:
+        """Take the output until the command has ended; return what bwrap reported of it."""
+        if self._child is None:
+            raise AssertionError("it is started before it is followed")
+        first = (await self._status.readline()).decode()
+        await cancelling.unbroken(partial(self._meet, process.parse(first)))
+        await _follow(self._child, self._life, guard, out, err)
+        return first + (await self._status.read()).decode()
+
+    async def _meet(self, report: process.Report) -> None:
+        self._life = await asyncio.to_thread(process.Life.of, report)
+
+    async def end(self) -> None:
+        """Leave nothing behind: when this returns, nothing of the box can write anywhere."""
+        try:
+            if (child := self._child) is not None:
+                await _end(
+                    child, [self._life] if self._life else await asyncio.to_thread(process.freeze, child.pid)
+                )
+        finally:
+            if self._feeding is not None:
+                await self._feeding
+            if self._reading is not None:
+                self._reading.close()
 
 
 async def _feed(fd: int, content: bytes) -> None:
@@ -168,11 +202,9 @@ def _write_all(fd: int, content: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _script(render: Callable[[int], str], status: int) -> int:
-    fd = os.memfd_create("launcher", 0)
+def _write_script(fd: int, render: Callable[[int], str], status: int) -> None:
     _write_all(fd, render(status).encode())
     os.lseek(fd, 0, os.SEEK_SET)
-    return fd
 
 
 class _Guard:
@@ -211,7 +243,6 @@ async def _pump(source: asyncio.StreamReader, sink: Sink) -> None:
 
 
 async def _end(child: asyncio.subprocess.Process, lives: Sequence[process.Life]) -> None:
-    """Leave nothing behind: when this returns, nothing of the box can write anywhere."""
     try:
         for life in lives:
             life.kill()
@@ -223,6 +254,10 @@ async def _end(child: asyncio.subprocess.Process, lives: Sequence[process.Life])
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
     await child.wait()
+    for stream in (child.stdout, child.stderr):
+        # A pipe that holds more than its reader takes is never closed.
+        while stream is not None and await stream.read(_CHUNK):
+            pass
 
 
 def finished(code: int, out: bytes, err: Capped, *, cut: bool) -> ports.Finished:

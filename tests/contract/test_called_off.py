@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from adapters.chat.local.adapter import LocalChat
 from adapters.chat.local.client import Client
+from adapters.sandbox import bwrap, host
 from bridge.clock import SystemClock
+from core import ports
 from tests.called_off import leavings
 from tests.contract.chat_local_rig import LocalRig
 
@@ -26,3 +29,19 @@ async def test_who_comes_into_the_local_chat(home: Path) -> None:
 
     async with LocalRig(home):
         assert await leavings(enter) == []
+
+
+async def test_a_command_in_a_box(home: Path, service_user: str) -> None:
+    """It is given more than a pipe holds, and says more than is read."""
+    user = host.ServiceUser.named(service_user) if os.geteuid() == 0 else None
+    sandbox, box = bwrap.Bubblewrap(user=user, state=home), ports.Box(name="check", cwd="/tmp")
+    argv = ["/bin/sh", "-c", "wc -c >&2; head -c 1M /dev/zero"]
+
+    async def run() -> None:
+        await sandbox.run(box, argv, stdin=b"x" * 200_000)
+
+    async def run_to_file() -> None:
+        await sandbox.run_to_file(box, argv, home / "out")
+
+    assert await leavings(run) == []
+    assert await leavings(run_to_file) == []
