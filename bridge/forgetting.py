@@ -8,28 +8,30 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from adapters.git.journal import GitJournal
+from adapters.git.layer import Layer
 from adapters.store import forgetting, opening
 from adapters.store.store import SqlStore
 from bridge import origins
 from bridge.clock import SystemClock
 from bridge.home import Home
 from bridge.journalling import MOST_NODES, Journalling
+from bridge.staying import SHOWN, Staying, dropped, works_on
 from config import settings as configuration
 from config.settings import Settings
-from core import graph, ids, journal, layers, wording
+from core import forget_records, graph, ids, journal, wording
 from core.errors import BadInput, Refused
 from core.forget import Scope
 from core.loop import Loop
 from core.people import Member
 from core.ports import Clock
+from core.proposals import Proposal
 from core.redact import Redactor
-
-SHOWN = 10
 
 
 async def main(settings: Settings, what: str, *, yes: bool) -> int:
@@ -50,6 +52,7 @@ async def main(settings: Settings, what: str, *, yes: bool) -> int:
             clock=clock,
             loops=home.loops,
             clean=Redactor(secrets),
+            layer=partial(origins.layer, settings, clock=clock),
             remote=bool(settings.journal.remote),
         )
         plan = await forgetter.plan(what)
@@ -70,7 +73,9 @@ class Plan:
     title: str
     scope: Scope
     loops: tuple[Loop, ...]
-    held: tuple[str, ...]
+    given: tuple[Loop, ...] = ()  # others, whose capsules held it
+    drafts: tuple[Proposal, ...] = ()
+    held: tuple[str, ...] = ()
 
     def said(self) -> str:
         """Return the preview as lines."""
@@ -92,6 +97,8 @@ class Plan:
                 wording.count(len(scope.wordless), "prompt") + " that carried the words",
                 wording.count(len(scope.identities), "account"),
             ]
+        gone = [draft for draft in self.drafts if dropped(scope, draft)]
+        parts += [f"{wording.count(len(gone), 'draft')} of proposals that nobody merged"] if gone else []
         lines = [f"{self.title}:", *(f"  {part}" for part in parts), "", "What stays, and why:"]
         return "\n".join([*lines, *(f"  {line}" for line in self.held)])
 
@@ -105,6 +112,7 @@ class Forgetter:
     clock: Clock
     loops: Path
     clean: Redactor
+    layer: Callable[[str], Layer]  # by its name
     remote: bool = False
 
     async def plan(self, what: str) -> Plan:
@@ -124,16 +132,21 @@ class Forgetter:
         ).drain()
         at = self.clock.now().isoformat()
         title, scope = await self._person(what, at) or await self._thread(what, at)
-        loops = tuple(
-            [loop for key in sorted(scope.loops) if (loop := await self.store.loop(ids.LoopId(key)))]
-        )
-        busy = [loop.handle for loop in loops if loop.busy and loop.live]
+        loops, given = [await self._loops(keys) for keys in (scope.loops, scope.given - scope.loops)]
+        busy = [loop.handle for loop in (*loops, *given) if loop.busy and loop.live]
         if busy:
             raise Refused(
                 f"{wording.count(len(busy), 'loop')} ({', '.join(busy[:SHOWN])}) is at work in what is to be forgotten; nothing was changed.",
                 remedy="Start the bridge, write `/loop stop` there, stop the bridge and run this again.",
             )
-        return Plan(title=title, scope=scope, loops=loops, held=tuple(await self._held(scope, loops)))
+        drafts = tuple(await self.store.ledger.drafts(scope))
+        staying = Staying(store=self.store, repo=self.repo, home=self.loops.parent, remote=self.remote)
+        held = await staying.held(scope, loops, given, drafts)
+        return Plan(title=title, scope=scope, loops=loops, given=given, drafts=drafts, held=tuple(held))
+
+    async def _loops(self, keys: Iterable[str]) -> tuple[Loop, ...]:
+        found = [await self.store.loop(ids.LoopId(key)) for key in sorted(keys)]
+        return tuple(loop for loop in found if loop is not None)
 
     async def forget(self, plan: Plan) -> None:
         """Forget: in the journal's newest commit, in the database, in the loops' folders."""
@@ -143,7 +156,10 @@ class Forgetter:
         files = {journal.loop_file(key): self.clean.text(text) for key, text in loops.items()}
         files = {path: text for path, text in files.items() if path in known}
         files[journal.PEOPLE] = self.clean.text(people)
-        await self.repo.rewrite("Forget, as asked", scope.line, files, known)
+        await self.repo.rewrite("Forget, as asked", partial(forget_records.line, scope), files, known)
+        for draft in plan.drafts:
+            if dropped(scope, draft):
+                await self.layer(draft.layer).drop(draft.branch, draft.tip)
         await ledger.purge(scope)
         tip = await self.repo.tip()
         if digest := await ledger.digest(tip.seq, most=MOST_NODES):
@@ -153,11 +169,11 @@ class Forgetter:
             await self.repo.push()
 
     def _folders(self, plan: Plan) -> None:
-        for loop in plan.loops:
+        for loop in (*plan.loops, *plan.given):
             folder = self.loops / loop.id
             if loop.thread in plan.scope.lanes:
                 shutil.rmtree(folder, ignore_errors=True)
-            elif not loop.live or loop.driver_identity in plan.scope.identities:
+            elif not works_on(plan.scope, loop):
                 for name in ("capsule", "inbox", "home"):
                     shutil.rmtree(folder / name, ignore_errors=True)
 
@@ -211,71 +227,3 @@ class Forgetter:
                 remedy="Give a person's name or account (platform:workspace/user), or a thread's key, a permalink into it, or a loop's id.",
             )
         return f"The thread {lane}", await self.store.ledger.thread(lane, at=at)
-
-    # ── what stays ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _held(self, scope: Scope, loops: Sequence[Loop]) -> list[str]:
-        lanes = scope.lanes | {loop.thread for loop in loops}
-        lanes |= {
-            key.partition(":")[2].partition("#")[0] for key in scope.emptied if key.startswith("message:")
-        }
-        folders = [journal.thread_folder(lane) for lane in sorted(lanes)]
-        commits = await self.repo.commits(
-            *folders, *(journal.loop_file(loop.id) for loop in loops), journal.PEOPLE
-        )
-        held = [
-            f"{wording.count(commits, 'earlier commit')} of the journal: history is not rewritten unasked, because copies of it may be elsewhere.",
-            "    To end it there too: stop the bridge, make a new first commit of the newest tree, and collect what is loose",
-            "    (git commit-tree main^{tree}, update-ref refs/heads/main, reflog expire --expire=now --all, gc --prune=now).",
-        ]
-        if self.remote:
-            held.append(
-                "The journal's remote, in the same commits: its other clones are not the bridge's to change."
-            )
-        made, found = await self.store.ledger.outside(scope)
-        distilled = [key for key in found if not key.startswith("memory:")]
-        if made:
-            shown = ", ".join(key.partition(":")[2][:60] for key in made[:SHOWN])
-            held.append(
-                f"{wording.count(len(made), 'commit')} in repositories ({shown}{', …' if len(made) > SHOWN else ''}): work that landed is the team's, and a branch is named after its task's first words."
-            )
-        if distilled:
-            shown = ", ".join(key[:60] for key in distilled[:SHOWN])
-            held.append(
-                f"{wording.count(len(distilled), 'page or claim', 'pages or claims')} distilled from it ({shown}): knowledge changes only by a person's merge."
-            )
-        held += await asyncio.to_thread(self._remembered, scope, found)
-        live = [
-            loop.handle
-            for loop in loops
-            if loop.live and loop.thread not in scope.lanes and loop.driver_identity not in scope.identities
-        ]
-        if live:
-            held.append(
-                f"The folders of live loops ({', '.join(live[:SHOWN])}): they work with what they were given; `/loop archive`, then this command again."
-            )
-        if not scope.lanes:
-            held.append("What others wrote, also where it names the person: their words are theirs.")
-        held.append(
-            "The chat platform's own copy, backups, and what models were sent: not the bridge's to delete."
-        )
-        return held
-
-    def _remembered(self, scope: Scope, found: Sequence[str]) -> list[str]:
-        """Return what memory holds: facts in the team's notes, and members' own layers."""
-        known = sorted(key for key in {*found, *scope.emptied} if key.startswith("memory:"))
-        facts = [key for key in known if layers.owner(key.partition(":")[2]) is None]
-        held = []
-        if facts:
-            shown = ", ".join(f"m{key.rpartition('/')[2]}" for key in facts[:SHOWN])
-            held.append(
-                f"{wording.count(len(facts), 'fact')} in the team's notes ({shown}): `/loop forget <handle>` takes each out of them."
-            )
-        if len(known) > len(facts):
-            others = wording.count(len(known) - len(facts), "fact")
-            held.append(f"{others} in other members' own layers: theirs to take out.")
-        return held + [
-            f"Their own layer, {layers.personal(ids.MemberId(member))}.git: delete that folder, and what it is pushed to."
-            for member in sorted(scope.members)
-            if (self.loops.parent / f"{layers.personal(ids.MemberId(member))}.git").is_dir()
-        ]

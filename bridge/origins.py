@@ -1,4 +1,4 @@
-"""How git is built from the settings. Owns: code, context, grants. Imports: adapters.git, config, core. Effects: none."""
+"""How git is built from the settings. Owns: code, context, layer, grants. Imports: adapters.git, config, core. Effects: none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import shlex
 from collections.abc import Awaitable, Callable, Mapping
 
 from adapters.git.host import GitHost
+from adapters.git.layer import Layer
 from adapters.git.layers import GitLayers
+from adapters.git.safe import SafeGit
+from bridge.home import Home
 from config.settings import Settings
 from core.ports import Clock, Sandbox
 
@@ -33,6 +36,13 @@ def context(
         moved=moved,
         most=settings.context.most,
     )
+
+
+def layer(settings: Settings, name: str, *, clock: Clock) -> Layer:
+    """Return one of the team's layers, for a command that runs without the bridge."""
+    git = SafeGit(globals_at=settings.home / "repos" / "host.gitconfig", grants=grants(settings))
+    path = Home(settings.home).layer(name)
+    return Layer(name, path, git, clock=clock, remote=str(getattr(settings.context, name)), welcome="")
 
 
 def grants(settings: Settings) -> Mapping[str, str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
-from adapters.store import baseline, forgetting, journal
+from adapters.store import baseline, forgetting, journal, scopes
 from adapters.store.worker import Worker
 from core import forget, ids
 from core.journal import Batch, Entry
+from core.proposals import Proposal
 
 MOST_LINES = 2000
 
@@ -69,23 +70,27 @@ class Ledger:
 
     async def busy(self) -> int:
         """Return how many events wait to be handled."""
-        return await self._reader.do(forgetting.busy)
+        return await self._reader.do(scopes.busy)
 
     async def person(
         self, people: Mapping[str, str], *, members: Sequence[str], names: Sequence[str], at: str
     ) -> forget.Scope:
         """Return what is to be forgotten of a person: accounts with what their nodes are called afterwards, members, names."""
         return await self._reader.do(
-            partial(forgetting.of_person, dict(people), tuple(members), tuple(names), at)
+            partial(scopes.of_person, dict(people), tuple(members), tuple(names), at)
         )
 
     async def thread(self, thread: str, *, at: str) -> forget.Scope:
         """Return what is to be forgotten of a thread."""
-        return await self._reader.do(partial(forgetting.of_thread, thread, at))
+        return await self._reader.do(partial(scopes.of_thread, thread, at))
 
     async def outside(self, scope: forget.Scope) -> tuple[Sequence[str], Sequence[str]]:
         """Return the commits of the scope's loops, and the nodes that were distilled from it."""
-        return await self._reader.do(partial(forgetting.pages, scope))
+        return await self._reader.do(partial(scopes.pages, scope))
+
+    async def drafts(self, scope: forget.Scope) -> Sequence[Proposal]:
+        """Return the proposals nobody merged that go with the scope, or that rest on it."""
+        return await self._reader.do(partial(scopes.drafts, scope))
 
     async def rehearsed(self, scope: forget.Scope) -> tuple[Mapping[ids.LoopId, str], str]:
         """Return every loop's file, and everybody's, as they will be once a scope is purged; nothing is changed."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from adapters.store.codec import micros
 from adapters.store.hand import Hand
-from core import forget, ids
+from core import forget, forget_records, ids
 from core.proposals import Proposal
 
 SETTLED = 20  # of a thread, for buttons that are pressed late
@@ -66,7 +66,7 @@ def everything(hand: Hand) -> Sequence[Proposal]:
 def purge(scope: forget.Scope, hand: Hand) -> None:
     """Take out the proposals of threads and people that are to be forgotten, and who decided others."""
     for proposal in everything(hand):
-        left = scope.proposal(proposal)
+        left = forget_records.proposal(scope, proposal)
         if left is None:
             hand.run(DROP, id=proposal.id)
         elif left != proposal:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.git.layer import Layer
+from adapters.git.safe import SafeGit
 from adapters.store import forgetting as compaction
 from adapters.store import opening
 from bridge import rebuilding
@@ -29,9 +31,11 @@ def rig(home: Path) -> Rig:
 
 
 def forgetter(rig: Rig, telling: Telling) -> Forgetter:
+    git = SafeGit(globals_at=rig.root / "host.gitconfig")
     return Forgetter(
-        store=telling.store, repo=rig.journal(), clock=rig.clock, loops=rig.home.loops, clean=Redactor([])
-    )
+        store=telling.store, repo=rig.journal(), clock=rig.clock, loops=rig.home.loops, clean=Redactor([]),
+        layer=lambda name: Layer(name, rig.home.layer(name), git, clock=rig.clock, remote="", welcome=""),
+    )  # fmt: skip
 
 
 async def everything(rig: Rig) -> str:
@@ -324,8 +328,9 @@ async def proposes(telling: Telling, number: int, title: str, *grounds: Grounds)
 
 
 async def rejects(telling: Telling, number: int, name: str, words: str) -> None:
+    (known,) = await telling.store.find_proposal(f"{number:032x}")
     rejected = events.ProposalWeighed(
-        lane=lane(number), at=telling.clock.now(), proposal=f"{number:032x}", choice="reject", words=words, author=who(name), message="90",
+        lane=known.thread, at=telling.clock.now(), proposal=f"{number:032x}", choice="reject", words=words, author=who(name), message="90",
         via=lane(9),
     )  # fmt: skip
     await telling.tell(rejected)
