@@ -48,18 +48,58 @@ def again(proposal: Proposal, why: str, *, secret: str) -> Message:
     return Message(title=_title(proposal), blocks=(*blocks, *_shaken(proposal), *_ways(proposal, secret)))
 
 
+def doubtful(proposal: Proposal, *, by: str, secret: str) -> Message:
+    """Return the card of a proposal that somebody wants to merge although messages it rests on changed."""
+    blocks = (
+        Text(text=f"**{wording.line(by, 40)} wants to merge it, but {_changed(proposal)}.** Nothing is merged yet."),
+        Text(text="\n".join(_claims(proposal))),
+        Text(text="Merged anyway, that is flagged, and the next distill looks at it again."),
+        Buttons(buttons=(
+            Button(label="Merge anyway", token=proposals.token(secret, proposal, "anyway"), style="primary"),
+            Button(label="Look again", token=proposals.token(secret, proposal, "diff")),
+            _reject(proposal, secret),
+            _edit(proposal, secret),
+        )),
+    )  # fmt: skip
+    return Message(title=_title(proposal), blocks=blocks)
+
+
+def not_yet(proposal: Proposal) -> tuple[str, str]:
+    """Return what whoever wanted to merge it by a command hears: what happened, and what to do."""
+    return (
+        f"Proposal {proposal.handle} is not merged yet: {_changed(proposal)}. Nothing was changed.",
+        f"Its card says which. `/loop merge {proposal.handle} anyway` merges it all the same.",
+    )
+
+
+def _changed(proposal: Proposal) -> str:
+    number = len(proposal.shaken)
+    hows = " or ".join(sorted({each.how for each in proposal.shaken}, reverse=True))
+    rests = "rests" if number == 1 else "rest"
+    return f"{wording.count(number, 'claim')} {rests} on what was {hows} since it was written"
+
+
 def _shaken(proposal: Proposal) -> tuple[Block, ...]:
     """Return which claims rest on messages that changed, before anybody merges them."""
-    shaken = proposal.shaken
-    if not shaken:
+    if not proposal.shaken:
         return ()
+    return (Text(text="**Look again:**\n" + "\n".join(_claims(proposal))),)
+
+
+def _claims(proposal: Proposal) -> list[str]:
+    shaken = proposal.shaken
     lines = [
-        f"- {wording.code(each.path, 80)}: “{wording.line(each.text, 120)}”; its source was {each.how} since"
+        f"- {wording.code(each.path, 80)}: {_quoted(each.text)}; its source was {each.how} since"
         for each in shaken[:MOST_CLAIMS]
     ]
     if len(shaken) > MOST_CLAIMS:
         lines.append(f"- and {wording.count(len(shaken) - MOST_CLAIMS, 'more claim')}")
-    return (Text(text="**Look again:**\n" + "\n".join(lines)),)
+    return lines
+
+
+def _quoted(text: str) -> str:
+    """Return a claim as it is shown; of one whose source was forgotten, the diff alone has the words."""
+    return f"“{wording.line(text, 120)}”" if text else "a claim in the diff"
 
 
 def flagged(proposal: Proposal) -> str:
@@ -78,11 +118,22 @@ def _ways(proposal: Proposal, secret: str) -> tuple[Block, ...]:
     )
     buttons = Buttons(buttons=(
         Button(label="Merge", token=proposals.token(secret, proposal, "merge"), style="primary"),
-        Button(label="Reject…", token=proposals.token(secret, proposal, "reject"), style="danger", wants_text="Why not? (it is kept with the proposal)"),
-        Button(label="Edit by the loop…", token=proposals.token(secret, proposal, "edit"), wants_text="What should be different?"),
+        _reject(proposal, secret),
+        _edit(proposal, secret),
         Button(label="Diff", token=proposals.token(secret, proposal, "diff")),
     ))  # fmt: skip
     return (said, buttons)
+
+
+def _reject(proposal: Proposal, secret: str) -> Button:
+    return Button(
+        label="Reject…", token=proposals.token(secret, proposal, "reject"), style="danger", wants_text="Why not? (it is kept with the proposal)"
+    )  # fmt: skip
+
+
+def _edit(proposal: Proposal, secret: str) -> Button:
+    token = proposals.token(secret, proposal, "edit")
+    return Button(label="Edit by the loop…", token=token, wants_text="What should be different?")
 
 
 def stale(proposal: Proposal, files: Sequence[str], *, secret: str) -> Message:

@@ -13,8 +13,8 @@ from typing import Literal
 
 from core.ids import LoopId, MemberId, ThreadKey, Token, TurnId, derived, short
 
-Choice = Literal["merge", "reject", "edit", "diff"]
-CHOICES: tuple[Choice, ...] = ("merge", "reject", "edit", "diff")
+Choice = Literal["merge", "anyway", "reject", "edit", "diff"]
+CHOICES: tuple[Choice, ...] = ("merge", "anyway", "reject", "edit", "diff")
 State = Literal["open", "merging", "stale", "merged", "rejected"]
 OPEN: frozenset[State] = frozenset({"open", "merging", "stale"})
 
@@ -60,6 +60,18 @@ class Proposal:
     commit: str = ""
     unproven: tuple[str, ...] = ()  # what a distill loop claims and cannot prove, for whoever reviews it
     grounds: tuple[Grounds, ...] = ()  # of what it claims anew
+    shaken_at: datetime | None = None  # when a message they name changed last, while it waited
+    asked: str = ""  # of which changes somebody who wanted to merge was told
+
+    @property
+    def changes(self) -> str:
+        """Return what names the changes of its sources as they are now, empty when there are none: any further one has another name."""
+        if not self.shaken:
+            return ""
+        when = self.shaken_at.isoformat() if self.shaken_at else ""
+        return derived(
+            "changes", str(self.round), when, *(f"{each.claim} {each.how}" for each in self.shaken)
+        )
 
     @property
     def shaken(self) -> tuple[Grounds, ...]:
@@ -100,8 +112,9 @@ def branch(identifier: str, tip: str) -> str:
 
 
 def token(secret: str, proposal: Proposal, choice: Choice) -> Token:
-    """Return what a button of the proposal's card carries."""
-    return Token(derived("proposal", secret, proposal.id, str(proposal.round), choice))
+    """Return what a button of the proposal's card carries. One that merges in spite of changes is for exactly these."""
+    of = (proposal.changes,) if choice == "anyway" else ()
+    return Token(derived("proposal", secret, proposal.id, str(proposal.round), choice, *of))
 
 
 def find(secret: str, known: Iterable[Proposal], pressed: Token) -> tuple[Proposal, Choice] | None:

@@ -63,12 +63,31 @@ def shaken(draft: Draft, event: ProposalShaken) -> None:
     proposal = draft.proposals.get(event.proposal)
     if proposal is None or proposal.state == "rejected":
         return
-    now = replace(proposal, grounds=proposals.shake(proposal.grounds, event.message, event.how))
+    if not any(event.message in each.sources for each in proposal.grounds):
+        return
+    shaken_at = max(event.changed_at, proposal.shaken_at or event.changed_at)
+    grounds = proposals.shake(proposal.grounds, event.message, event.how)
+    now = replace(proposal, grounds=grounds, shaken_at=shaken_at)
     draft.put_proposal(now)
     if now.state == "merged":
         _flag(draft, now)
-    elif now.state == "open" and now.shaken != proposal.shaken:
+    elif now.state == "open" and (now.shaken != proposal.shaken or _asks(proposal)):
         _put_again(draft, now, "")
+
+
+def _asks(proposal: Proposal) -> bool:
+    """Whether its card asks about changes, and the next one makes that card old."""
+    return bool(proposal.asked) and proposal.asked == proposal.changes
+
+
+def ask(draft: Draft, proposal: Proposal, author: Author, via: str) -> None:
+    """Whoever wants to merge is told which sources changed, before anything is merged."""
+    asked = replace(proposal, asked=proposal.changes)
+    draft.put_proposal(asked)
+    show(draft, asked, proposalcards.doubtful(asked, by=author.name, secret=draft.house.secret))
+    if via:
+        what, remedy = proposalcards.not_yet(asked)
+        draft.tell(author.identity, what, remedy)
 
 
 def _flag(draft: Draft, proposal: Proposal) -> None:

@@ -19,8 +19,10 @@ from core.step import promoting, proposing
 from core.step.decisions import BECAUSE
 from core.step.draft import Draft
 
-Word = Literal["merge", "reject", "edit"]
-WORDS: dict[str, Word] = {"merge": "merge", "reject": "reject", "edit-proposal": "edit"}
+Said = Literal["merge", "reject", "edit"]
+Word = Said | Literal["anyway"]
+WORDS: dict[str, Said] = {"merge": "merge", "reject": "reject", "edit-proposal": "edit"}
+ANYWAY = "anyway"
 
 
 def order(draft: Draft, event: Posted, member: Member, command: Command) -> None:
@@ -58,13 +60,16 @@ def weighed(draft: Draft, event: ProposalWeighed) -> None:
     """Take a word that was said in whatever thread."""
     proposal = draft.proposals.get(event.proposal)
     if proposal is not None:
-        _weigh(draft, proposal, event.choice, event.words, event.author, via=event.via)
+        anyway = event.choice == "merge" and event.words.lower().rstrip(".!") == ANYWAY
+        _weigh(
+            draft, proposal, "anyway" if anyway else event.choice, event.words, event.author, via=event.via
+        )
 
 
 def _weigh(draft: Draft, proposal: Proposal, choice: Word, words: str, author: Author, *, via: str) -> None:
     try:
         member = _able(draft, proposal, author, choice)
-        {"merge": _merge, "reject": _reject, "edit": _edit}[choice](
+        {"merge": _merge, "anyway": _anyway, "reject": _reject, "edit": _edit}[choice](
             draft, proposal, member, words, author, via
         )
     except BadInput as refusal:
@@ -78,7 +83,7 @@ def _able(draft: Draft, proposal: Proposal, author: Author, choice: Word) -> Mem
     if member is None or author.bot or not people.may(member, "decide"):
         able = [other.name for other in everybody.members.values() if people.may(other, "decide")]
         raise BadInput(f"That is for members of this bridge: {wording.names(able)} can.")
-    if choice == "merge" and proposal.protected and member.role != "admin":
+    if choice in ("merge", "anyway") and proposal.protected and member.role != "admin":
         admins = [other.name for other in everybody.members.values() if other.role == "admin"]
         raise BadInput(
             f"Proposal {proposal.handle} changes how agents work ({wording.code(proposal.protected[0], 80)}): {wording.names(admins)} can merge it.",
@@ -103,12 +108,33 @@ def _at_rest(proposal: Proposal) -> None:
 
 
 def _merge(draft: Draft, proposal: Proposal, member: Member, words: str, author: Author, via: str) -> None:
+    _mergeable(proposal)
+    if proposal.shaken:
+        proposing.ask(draft, proposal, author, via)
+    else:
+        _begin(draft, proposal, member, author, via)
+
+
+def _anyway(draft: Draft, proposal: Proposal, member: Member, words: str, author: Author, via: str) -> None:
+    """Merge in spite of changes of its sources, once somebody was told of exactly these."""
+    _mergeable(proposal)
+    if proposal.shaken and proposal.asked != proposal.changes:
+        proposing.ask(draft, proposal, author, via)
+    else:
+        _begin(draft, proposal, member, author, via)
+
+
+def _mergeable(proposal: Proposal) -> None:
+    """Raise BadInput while it is being merged, or cannot be."""
     _at_rest(proposal)
     if proposal.state == "stale":
         raise BadInput(
             f"Proposal {proposal.handle} conflicts with what others merged.",
             remedy=f"`/loop edit-proposal {proposal.handle} merge what others changed` has the loop put it right.",
         )
+
+
+def _begin(draft: Draft, proposal: Proposal, member: Member, author: Author, via: str) -> None:
     begun = replace(
         proposal, state="merging", decided_by=member.id, decider=author.name, decided_at=draft.at, reason=""
     )

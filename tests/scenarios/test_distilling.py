@@ -107,6 +107,9 @@ async def test_a_discussion_becomes_claims_that_are_reopened_when_a_source_chang
         await maya.client.edit(said, "it works with a frozen clock, and with nothing else")
         again = await talk.sees("its source was edited since", after=before)
         await talk.presses(again, "Merge")
+        asked = await talk.sees("Maya wants to merge it, but 1 claim rests on what was edited", after=before)
+        assert "frozen clock" not in page(made)
+        await talk.presses(asked, "Merge anyway")
         await until(lambda: "frozen clock" in page(made))
         (late,) = await seen(
             lambda found: (

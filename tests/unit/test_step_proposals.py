@@ -376,6 +376,7 @@ def test_whoever_merges_sees_that_a_source_changed_while_the_proposal_waited() -
     assert not story.of(effects.Show), "it says so already"
     assert not flags(story), "nothing of it is knowledge yet"
     story.weighs("ravi", "merge")
+    story.weighs("ravi", "merge", "anyway")
     merged(story)
     assert flags(story) == {CLAIM: "edited"}
     assert (
@@ -383,6 +384,102 @@ def test_whoever_merges_sees_that_a_source_changed_while_the_proposal_waited() -
         in story.told()
     )
     assert "1 claim flagged: a source changed" in story.told()
+
+
+def asks(story: Review) -> str:
+    """Return the words of the card that asks, and make sure that nothing is merged."""
+    assert not story.of(effects.MergeProposal)
+    assert story.proposal.state == "open"
+    (card,) = story.of(effects.Show)
+    assert card.card == f"proposal:{story.proposal.id}:{story.proposal.round}"
+    told = words(card.message)
+    assert "[Merge anyway]" in told
+    assert "[Merge]" not in told
+    return told
+
+
+def test_a_merge_after_a_source_changed_asks_first_and_a_press_on_that_merges() -> None:
+    story = Review().idle()
+    story.proposes(grounds=GROUNDS)
+    shaken(story)
+    story.press("ravi", "merge")
+    told = asks(story)
+    assert "Ravi wants to merge it, but 1 claim rests on what was edited since it was written." in told
+    assert "- `clock.md`: “The clock is frozen.”; its source was edited since" in told
+    assert "[Look again]" in told
+    assert "It never waits" not in told
+    story.press("ravi", "merge")
+    asks(story)
+    for name in ("eve", "gus"):
+        story.press(name, "anyway")
+        assert "That is for members of this bridge" in story.told()
+        assert not story.of(effects.MergeProposal)
+    digest = story.proposal.digest
+    story.press("maya", "anyway")
+    assert (story.merges().reviewer, story.merges().round) == ("Maya", 1)
+    assert (story.proposal.state, story.proposal.digest) == ("merging", digest)
+    merged(story)
+    assert flags(story) == {CLAIM: "edited"}
+
+
+def test_what_changes_after_the_ask_is_asked_about_again() -> None:
+    story = Review().idle()
+    story.proposes(grounds=GROUNDS)
+    shaken(story)
+    story.press("ravi", "merge")
+    for how in ("edited", "deleted"):
+        asked = story.proposal
+        shaken(story, how)
+        (card,) = story.of(effects.Show)
+        assert "[Merge]" in words(card.message), "the card that asked is old"
+        story.press("ravi", "anyway", of=asked)
+        assert "belongs to a card that is over" in story.told()
+        assert story.proposal.state == "open"
+        story.press("ravi", "merge")
+        assert f"what was {how} since" in asks(story)
+    asked = story.proposal
+    story.proposes(request="r2", digest="d2", tip="e" * 40, grounds=GROUNDS)
+    story.press("ravi", "anyway", of=asked)
+    assert "belongs to a card that is over" in story.told()
+    story.press("ravi", "merge")
+    assert "[Merge anyway]" in asks(story)
+
+
+def test_a_merge_anyway_that_nobody_was_asked_about_asks() -> None:
+    story = Review().idle()
+    story.proposes(grounds=GROUNDS)
+    shaken(story, "deleted")
+    story.press("ravi", "anyway")
+    asks(story)
+    shaken(story)
+    story.weighs("ravi", "merge", "anyway")
+    asks(story)
+    (told,) = story.of(effects.Whisper)
+    handle = story.proposal.handle
+    assert f"Proposal {handle} is not merged yet: 1 claim rests on what was deleted since" in words(
+        told.message
+    )
+    assert f"`/loop merge {handle} anyway`" in words(told.message)
+    story.weighs("ravi", "merge", "Anyway.")
+    assert story.merges().via == ELSEWHERE
+    # Nothing changed: there is nothing to be asked, whatever somebody writes.
+    story = Review().idle()
+    story.proposes(grounds=GROUNDS)
+    story.weighs("ravi", "merge", "anyway")
+    assert story.merges().round == 1
+
+
+def test_what_steers_agents_is_merged_anyway_by_an_admin_alone() -> None:
+    story = Review().idle()
+    story.proposes(grounds=GROUNDS, protected=(".mcp.json",))
+    shaken(story)
+    story.press("ada", "merge")
+    asks(story)
+    story.press("ravi", "anyway")
+    assert "Ada can merge it." in story.told()
+    assert not story.of(effects.MergeProposal)
+    story.press("ada", "anyway")
+    assert story.merges().reviewer == "Ada"
 
 
 def test_a_source_that_changes_while_it_is_merged_is_flagged_all_the_same() -> None:
