@@ -14,7 +14,7 @@ from typing import Any, Literal
 from adapters.chat.discord import wire
 from adapters.chat.discord.names import Me, is_id
 from adapters.chat.discord.payload import Json, rows, some_id, table, text
-from core import commands, subcommands
+from core import commands, subcommands, wording
 from core.errors import BadInput
 from core.subcommands import Word
 
@@ -42,6 +42,7 @@ class Option:
     before: str = ""  # stands before its value, e.g. "because "
     flag: str = ""
     given_when: bool = False  # of a boolean: the value that the flag stands for
+    spelled: str = ""  # of a boolean without a flag: the word that its yes stands for
 
 
 START = (
@@ -68,6 +69,9 @@ KNOWN: Mapping[str, tuple[Option, ...]] = {
         Option(name="role", about="as what", choices=("member", "guest", "admin")),
         Option(name="person", about="whom", type=USER),
     ),
+    "list": (Option(name="all", about="the finished ones as well", type=BOOLEAN, spelled="all"),),
+    "approve": (Option(name="ask", about="the ask's three letters and digits", required=True),),
+    "decisions": (Option(name="withdraw", about="a decision that no longer holds", before="withdraw "),),
     "help": (Option(name="word", about="the word to explain", completes="words"),),
 }
 
@@ -172,7 +176,14 @@ def read(data: Json, me: Me) -> Spoken:
     if sub == "start":
         return start(given, me)
     line = " ".join(part for part in (f"/{NAME}", "" if sub == MORE else sub, reading.text) if part)
-    return Spoken(text=line, mentions=(*named, *reading.mentions), task=_task(line))
+    task = _task(line)
+    if task and word is not None:
+        # Whoever chose a subcommand means that one; written, the same words would be a task.
+        raise BadInput(
+            f"`/{NAME} {sub}` can't take “{wording.line(reading.text, 60)}”.",
+            remedy=f"It is `/{NAME} {word.name} {word.usage}`, for example `{word.example}`.",
+        )
+    return Spoken(text=line, mentions=(*named, *reading.mentions), task=task)
 
 
 def _task(line: str) -> str:
@@ -214,6 +225,8 @@ def _told(option: Option, value: object, people: Mapping[str, str]) -> str:
         return ""
     if option.type == USER:
         return f"@{people.get(str(value), str(value))}"
+    if option.type == BOOLEAN:
+        return option.spelled if value is True else ""
     return f"{option.before}{str(value).strip()}"
 
 
