@@ -59,6 +59,11 @@ class Overview:
             (loop.handle, wording.line(loop.title, 60)) for loop in found if _drives(member, loop, people)
         ]
 
+    async def may_start(self, who: IdentityKey) -> bool:
+        """Return whether a person may start loops."""
+        member = (await self.store.people()).of(who)
+        return member is not None and may(member, "start")
+
 
 def _drives(member: Member, loop: Loop, people: People) -> bool:
     return loop.status != "rfd" and focus.driver(loop, people) == member.id

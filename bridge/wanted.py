@@ -62,6 +62,7 @@ def builders(settings: Settings, *, clock: Clock, store: Store, overview: Overvi
             **_memory(store, "discord"),
             "repos": repos,
             "loops": overview.loops,
+            "may_start": overview.may_start,
         },
     }
     return {

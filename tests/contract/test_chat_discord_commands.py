@@ -159,6 +159,20 @@ async def test_words_beyond_the_limit_share_one(rig: DiscordRig) -> None:
     assert len(own) <= 24
 
 
+async def test_whose_start_would_be_refused_has_nothing_posted_in_their_name() -> None:
+    async def may_start(who: IdentityKey) -> bool:
+        return False
+
+    async with FarDiscord() as far, DiscordRig(far, completions=Completions(may_start=may_start)) as rig:
+        maya, hands = rig.people["maya"], far.hands
+        await hands.user_slash(maya, rig.general, "loop start", task="fix it")
+        posted = await taken(rig, events.Posted)
+        assert posted.text == "/loop start fix it"
+        await rig.adapter.whisper(posted.lane, rig.identity("maya"), message.text("not you"), key="w")
+        assert heard(rig, rig.general) == ["Heard: /loop start fix it", "not you"]
+        assert hands.sees(rig.people["ravi"], rig.general) == []
+
+
 async def test_what_cannot_be_taken_is_told_to_one(rig: DiscordRig) -> None:
     answered = await rig.far.hands.user_slash(
         rig.people["maya"], rig.general, "loop start", task="x y", repo="two words"
@@ -265,7 +279,7 @@ async def test_a_command_is_put_off_and_answered_later(
     await taken(rig, events.Posted)
     assert answered.original is not None
     original = answered.original
-    await rig.until(lambda: original.content.startswith("Started"))
+    await rig.until(lambda: original.content.startswith("Posted"))
 
 
 async def test_a_start_whose_first_message_lost_its_answer_starts_once(rig: DiscordRig) -> None:

@@ -38,10 +38,11 @@ SHOWN = 1_500  # characters of a task that its first message shows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completions:
-    """What options are completed with: repositories, and somebody's loops as (handle, title)."""
+    """What the bridge knows beforehand: repositories and somebody's loops (handle, title) to complete with, and who may start one."""
 
     repos: Callable[[], Awaitable[Sequence[str]]] | None = None
     loops: Callable[[IdentityKey], Awaitable[Sequence[tuple[str, str]]]] | None = None
+    may_start: Callable[[IdentityKey], Awaitable[bool]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,17 +115,25 @@ class Asking:
             if spoken.starts:
                 await self._start(asked, spoken, asked.room.place(""), answer, emit)
                 return
-            place = asked.room.place(asked.id)
-            if not asked.room.is_thread and not place.direct:
-                # Nothing in the channel shows it: its answers go to whoever asked, alone.
-                self.speaking.quiet[place.key] = asked.user
-            self._note(asked, place)
-            event = self._posted(asked, spoken, place, asked.id)
-            await take_in(emit, event, self.clock, answer.say)
-            await answer.say(f"Heard: {markdown_code(spoken.text)}")
+            await self._quietly(asked, spoken, answer, emit)
+
+    async def _quietly(self, asked: Asked, spoken: Spoken, answer: Answer, emit: Emit) -> None:
+        """Take a command of which nobody else sees anything but what the bridge answers in the thread."""
+        place = asked.room.place(asked.id)
+        if not asked.room.is_thread and not place.direct:
+            # Nothing in the channel shows it: its answers go to whoever asked, alone.
+            self.speaking.quiet[place.key] = asked.user
+        self._note(asked, place)
+        await take_in(emit, self._posted(asked, spoken, place, asked.id), self.clock, answer.say)
+        await answer.say(f"Heard: {markdown_code(spoken.text)}")
 
     async def _start(self, asked: Asked, spoken: Spoken, place: Place, answer: Answer, emit: Emit) -> None:
         """Begin a loop at a place; without a root in the channel: under a message that says who began what."""
+        may = self.completions.may_start
+        if may is not None and not await may(asked.author.identity):
+            # Whoever may start nothing gets their answer alone: the bridge says nothing aloud in their name.
+            await self._quietly(asked, spoken, answer, emit)
+            return
         lacking = () if place.direct else permissions.missing(asked.may, in_thread=asked.room.is_thread)
         if lacking:
             await answer.say(
@@ -139,8 +148,9 @@ class Asking:
             return
         self._note(asked, place)
         await take_in(emit, self._posted(asked, spoken, place, message), self.clock, answer.say)
-        where = "here" if place.direct or asked.room.is_thread else names.permalink(place.guild, place.root)
-        await answer.say(f"Started {where}")
+        here = place.direct or asked.room.is_thread
+        # Whether it starts, the bridge says there.
+        await answer.say("Posted here." if here else f"Posted: {names.permalink(place.guild, place.root)}")
 
     async def _begin(self, asked: Asked, spoken: Spoken, place: Place) -> tuple[Place, str]:
         channel = place.channel if not place.root else await self.opening.channel(place)

@@ -24,13 +24,15 @@ def build(
     guilds: Sequence[str] = (),
     repos: Callable[[], Awaitable[Sequence[str]]] | None = None,
     loops: Callable[[IdentityKey], Awaitable[Sequence[tuple[str, str]]]] | None = None,
+    may_start: Callable[[IdentityKey], Awaitable[bool]] | None = None,
     remember: Remember | None = None,
     recall: Recall | None = None,
 ) -> ChatAdapter:
     """Return Discord, not yet entered: one bot, in the servers whose ids `guilds` names (all that let it in, when it names none).
 
-    `repos` and `loops` (somebody's loops as (handle, title)) complete what people type; `remember` and `recall` keep small values for
-    good. Raises BadInput when what is given cannot work.
+    `repos` and `loops` (somebody's loops as (handle, title)) complete what people type; `may_start` says whose
+    commands begin one; `remember` and `recall` keep small values for good.
+    Raises BadInput when what is given cannot work.
     """
     where = "docs/discord.md says where it is found."
     if not token.strip():
@@ -54,7 +56,7 @@ def build(
         token=token.strip(),
         api_url=api_url,
         guilds=guilds,
-        completions=Completions(repos=repos, loops=loops),
+        completions=Completions(repos=repos, loops=loops, may_start=may_start),
         remember=remember,
         recall=recall,
     )
