@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.chat.matrix import markup, names, render, signs
-from core import message
+from core import commands, message
 from core.ids import Token
 from core.message import Attachment, Button, Buttons, Checklist, Code, Fields, Item, Message, Text
 
@@ -79,6 +79,28 @@ def test_a_cards_signs_are_named_and_not_put_on_it() -> None:
     card = Message(title="● Fix it", blocks=(Buttons(buttons=buttons),))
     assert only(card).text == "● Fix it\n🛑 Stop · 📎 Context — react, or write `!loop stop`"
     assert signs.seeded(card) == ()
+
+
+@pytest.mark.parametrize(
+    ("label", "typed"),
+    [("Diff", "`!loop diff`"), ("Details", "`!loop log`"), ("Refresh", "`!loop context refresh`")],
+)
+def test_what_may_be_written_in_place_of_a_sign_is_a_command(label: str, typed: str) -> None:
+    card = Message(blocks=(Buttons(buttons=(Button(label=label, token=Token("x")),)),))
+    assert only(card).text.endswith(f"— react, or write {typed}")
+    assert commands.parse(commands.spoken(typed.strip("`")) or "").word != "start"
+
+
+def test_a_sign_without_a_command_names_none() -> None:
+    card = Message(blocks=(Buttons(buttons=(Button(label="Snooze", token=Token("x")),)),))
+    assert only(card).text.endswith("Snooze — react")
+
+
+def test_commands_are_named_as_people_can_write_them_here() -> None:
+    sheet = only(message.text("`/loop list` and `/loop`, in `/loop/workdir` it is /loop and `ls /loop`"))
+    assert sheet.text == "`!loop list` and `!loop`, in `/loop/workdir` it is /loop and `ls /loop`"
+    assert "<code>!loop list</code>" in sheet.html
+    assert "<code>/loop/workdir</code>" in sheet.html
 
 
 def test_buttons_without_a_sign_of_their_own_get_numbers_and_none_is_given_twice() -> None:

@@ -19,6 +19,7 @@ OURS = ("matrix.to",)
 MARKS: dict[Mark, str] = {"done": "✓", "running": "…", "failed": "✗", "waiting": "○"}
 WORDS: dict[Mark, str] = {"failed": "failed", "waiting": "waiting"}
 _SPAN = re.compile(r"(`+[^`\n]+`+)")
+_SLASH = re.compile(r"^(`+)/loop(?=[ `])")
 _LINK = re.compile(r"\[([^\]\n]+)\]\((https?://[^()\s]+)\)")
 _BARE = re.compile(r"https?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)\]]")
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
@@ -40,7 +41,7 @@ class Line:
 def inline(text: str, hosts: Sequence[str] = ()) -> str:
     """Return one line of the small Markdown as HTML; links to `hosts` stay links."""
     out = []
-    for place, piece in enumerate(_SPAN.split(text)):
+    for place, piece in enumerate(_spans(text)):
         if place % 2:
             out.append(f"<code>{html.escape(piece.strip('`'), quote=False)}</code>")
         else:
@@ -81,11 +82,17 @@ def _anchor(label: str, address: str, hosts: Sequence[str]) -> str:
 
 def plain(text: str) -> str:
     """Return one line of the small Markdown as plain text: bold loses its stars, a link shows its address."""
-    pieces = _SPAN.split(text)
     return "".join(
         piece if place % 2 else _BOLD.sub(r"\1", _LINK.sub(r"\1 (\2)", piece))
-        for place, piece in enumerate(pieces)
+        for place, piece in enumerate(_spans(text))
     )
+
+
+def _spans(text: str) -> list[str]:
+    """Split at inline code, which takes the odd places. Clients keep `/commands` for themselves: it is `!loop` here."""
+    return [
+        _SLASH.sub(r"\1!loop", piece) if place % 2 else piece for place, piece in enumerate(_SPAN.split(text))
+    ]
 
 
 def lines_of(block: Block, group: int, hosts: Sequence[str] = ()) -> Iterator[Line]:

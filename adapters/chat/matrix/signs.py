@@ -6,17 +6,21 @@ those of other cards are for whoever wants them, since each would be one more ev
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from core.message import Button, Buttons, Message
+from core.subcommands import NAMES
 
 SIGNS: Final[Mapping[str, str]] = {
     "Allow once": "✅", "Allow": "✅", "Keep it out": "❌", "Allow for this loop": "♾️", "Deny": "❌", "Edit": "✏️", "Change": "❌",
     "Stop": "🛑", "Context": "📎", "Details": "🔍", "Diff": "🧾", "Retry": "🔁", "Resume": "▶️", "Claim": "🙋",
     "Promote": "🚀", "Merge": "✅", "Approve": "✅", "Land": "✅", "Reject": "❌", "Leave it": "❌", "Continue": "💬", "Refresh": "🔄", "Exclude": "➖",
 }  # fmt: skip
+_TYPED: Final[Mapping[str, str]] = {
+    "Details": "log",
+    "Refresh": "context refresh",
+}  # others are named like their button
 _WRITTEN: Final = frozenset({"Answer", "Other"})  # what has to be written has no sign
 _SPARE: Final = (*(f"{digit}\ufe0f\u20e3" for digit in "123456789"), "🔟")
 
@@ -76,6 +80,7 @@ def legend(message: Message) -> str:
         if not any(button.draft for button in buttons(message)):
             return f"{told} — react, or write `approve {handle}`, `deny {handle} because …`"
         return f"{told} — react, or write `approve {handle}`, `deny {handle} because …`, `edit {handle} …`"
-    first = next((button.label.rstrip("…").lower() for button in buttons(message)), "")
-    typed = f", or write `!loop {first}`" if re.fullmatch("[a-z]+", first) and not is_ask(message) else ""
+    first = next((button.label.rstrip("…") for button in buttons(message)), "")
+    word = _TYPED.get(first, first.lower())
+    typed = f", or write `!loop {word}`" if word.split(" ")[0] in NAMES and not is_ask(message) else ""
     return f"{told} — react{typed}" if told else ""
