@@ -20,6 +20,9 @@ class Posted(Happening):
     text: str
     addressed: bool = False
     mentions: tuple[IdentityKey, ...] = ()
+    named: tuple[
+        str, ...
+    ] = ()  # what `mentions` are called in `text`, in their order, where the platform says
     reply_to: str = ""
     files: tuple[FileRef, ...] = ()
     permalink: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from core import graph, people, reports, wording
@@ -23,14 +24,15 @@ def manage(draft: Draft, event: Posted, member: Member, command: Command) -> Non
     verb = command.rest.split(" ", 1)[0]
     if not event.mentions:
         raise unmentioned(command.rest, "Say whom, by mention.", "`/loop people add @ravi member`.")
-    role = "guest" if verb == "remove" else _role(command.rest)
+    role = "guest" if verb == "remove" else _role(command.rest, event.named)
     if not people.may(member, "admit") or (member.role != "admin" and (role == "admin" or verb == "remove")):
         raise BadInput("Only an admin does this.", remedy="Members can let in members and guests.")
+    called = {key: wording.line(name, 60) for key, name in zip(event.mentions, event.named, strict=False)}
     for key in event.mentions:
         if verb == "remove":
             _remove(draft, key)
         else:
-            admit(draft, key, name_of(draft, key), role)  # type: ignore[arg-type]
+            admit(draft, key, called.get(key) or name_of(draft, key), role)  # type: ignore[arg-type]
 
 
 def unmentioned(words: str, what: str, remedy: str) -> BadInput:
@@ -41,11 +43,18 @@ def unmentioned(words: str, what: str, remedy: str) -> BadInput:
     )
 
 
-def _role(words: str) -> str:
-    """Return the role that stands beside the mention; alone, a mention makes a member. Raises BadInput for any other words."""
-    beside = re.sub(r"<?@\S+", " ", words.partition(" ")[2])
-    if found := re.search(r"(?<![\w-])(admin|member|guest)(?![\w-])", beside):
-        return found.group()
+def _role(words: str, named: Sequence[str]) -> str:
+    """Return the role that stands beside the mention; alone, a mention makes a member. Raises BadInput for any other words.
+
+    People choose what they are called: a role in their name is none that was given to them.
+    """
+    beside = words.partition(" ")[2]
+    for name in sorted(named, key=len, reverse=True):
+        beside = beside.replace(f"@{name}", " ").replace(name, " ") if name.strip() else beside
+    beside = re.sub(r"<?@\S+", " ", beside)
+    found = set(re.findall(r"(?<![\w-])(admin|member|guest)(?![\w-])", beside))
+    if len(found) == 1:
+        return str(found.pop())
     if beside.strip():
         raise BadInput("Say which role: admin, member or guest.", remedy="`/loop people add @ravi member`.")
     return "member"

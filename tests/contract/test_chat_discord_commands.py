@@ -113,6 +113,7 @@ async def test_other_words_are_heard_quietly(rig: DiscordRig) -> None:
     await rig.far.hands.user_slash(maya, thread, "loop handoff", person=ravi)
     posted = await taken(rig, events.Posted)
     assert (posted.text, posted.mentions) == ("/loop handoff @Ravi", (rig.identity("ravi"),))
+    assert posted.named == ("Ravi",)
     await rig.far.hands.user_slash(maya, thread, "loop people", do="add", role="guest", person=ravi)
     assert (await taken(rig, events.Posted)).text == "/loop people add guest @Ravi"
 

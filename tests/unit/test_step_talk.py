@@ -157,6 +157,20 @@ def test_members_let_members_in_and_only_admins_make_admins() -> None:
     assert member.role == "guest"
 
 
+def test_who_is_let_in_is_told_by_name_and_no_name_gives_a_role() -> None:
+    story = Story()
+    eve = (IdentityKey("discord:users/1574229"),)
+    story.says("ada", "/loop people add @eve the admin member", mentions=eve, named=("eve the admin",))
+    member = story.desk.people.of(eve[0])
+    assert member is not None
+    assert (member.name, member.role) == ("eve the admin", "member")
+    assert "eve the admin is a member of this bridge now" in story.told()
+    mallory = (IdentityKey("discord:users/99"),)
+    story.says("ada", "/loop people add @mallory admin member", mentions=mallory)
+    assert story.desk.people.of(mallory[0]) is None
+    assert "Say which role" in story.told()
+
+
 def test_the_last_admin_stays() -> None:
     story = Story()
     ada = (IdentityKey("local:home/ada"),)

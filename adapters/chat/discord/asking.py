@@ -182,7 +182,8 @@ class Asking:
             author=asked.author,
             text=spoken.text,
             addressed=True,
-            mentions=tuple(names.identity(user) for user in dict.fromkeys(spoken.mentions)),
+            mentions=tuple(names.identity(user) for user in spoken.mentions),
+            named=spoken.named,
             permalink=names.permalink(place.guild, asked.room.id, "" if message == asked.id else message),
             room=self.hearing.open_to(asked.room),
         )

@@ -153,6 +153,7 @@ class Spoken:
 
     text: str
     mentions: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()  # what they are called
     task: str = ""
 
     @property
@@ -183,7 +184,11 @@ def read(data: Json, me: Me) -> Spoken:
             f"`/{NAME} {sub}` can't take “{wording.line(reading.text, 60)}”.",
             remedy=f"It is `/{NAME} {word.name} {word.usage}`, for example `{word.example}`.",
         )
-    return Spoken(text=line, mentions=(*named, *reading.mentions), task=task)
+    called = {
+        **{user: people.get(user, "") for user in named},
+        **dict(zip(reading.mentions, reading.named, strict=True)),
+    }
+    return Spoken(text=line, mentions=tuple(called), named=tuple(called.values()), task=task)
 
 
 def _task(line: str) -> str:
@@ -206,7 +211,7 @@ def start(given: Mapping[str, object], me: Me) -> Spoken:
         if option.flag and given.get(option.name) is not None
     ]
     line = " ".join(part for part in (f"/{NAME} start", *flags, reading.text) if part)
-    return Spoken(text=line, mentions=reading.mentions, task=reading.text)
+    return Spoken(text=line, mentions=reading.mentions, named=reading.named, task=reading.text)
 
 
 def _flag(option: Option, value: object) -> str:

@@ -30,11 +30,12 @@ _CALL = re.compile(rf"{_MINE}[,:]?[ \t]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A text as the bridge gets it: without the mention of itself; `mentions` are user ids, in order."""
+    """A text as the bridge gets it: without the mention of itself; `mentions` are user ids, in order, and `named` what they are called."""
 
     text: str
     addressed: bool = False
     mentions: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
 
 def read(
@@ -57,7 +58,10 @@ def read(
     whole = _EMOJI.sub(r"\1", whole)
     addressed = _MINE in whole
     return Reading(
-        text=_CALL.sub("", whole).strip() if addressed else whole, addressed=addressed, mentions=tuple(found)
+        text=_CALL.sub("", whole).strip() if addressed else whole,
+        addressed=addressed,
+        mentions=tuple(found),
+        named=tuple(people.get(user, "") for user in found),
     )
 
 
@@ -94,6 +98,7 @@ def _event(raw: Json, room: Room, me: Me, author: Author) -> Posted | None:
         text=reading.text,
         addressed=reading.addressed or place.direct,
         mentions=tuple(names.identity(user) for user in reading.mentions),
+        named=reading.named,
         reply_to=some_id(table(raw, "message_reference"), "message_id"),
         files=files,
         permalink=names.permalink(room.guild, room.id, message),
@@ -169,6 +174,7 @@ def _reading(raw: Json, me: Me) -> Reading:
         text="\n".join(part for part in (reading.text, *quoted) if part),
         addressed=reading.addressed,
         mentions=reading.mentions,
+        named=reading.named,
     )
 
 
