@@ -74,7 +74,8 @@ def _state_line(loop: Loop, asks: Sequence[Ask], at: datetime) -> str:
         parts = ["queued · getting the workdir ready" if not loop.prepared else "queued · starting the agent"]
     waiting = [ask for ask in asks if ask.open]
     if loop.status == "waiting" and waiting:
-        since = wording.duration((at - min(ask.asked_at for ask in waiting)).total_seconds())
+        # A moment, not a stretch: nobody moves the clock of a card that waits.
+        since = f"{min(ask.asked_at for ask in waiting):%H:%M} UTC"
         parts = [
             f"waiting for {wording.line(loop.driver_name, 40)} or an admin, ask {', '.join(a.handle for a in waiting)} · since {since}"
         ]
@@ -87,7 +88,7 @@ def _state_line(loop: Loop, asks: Sequence[Ask], at: datetime) -> str:
             *([] if loop.status == "idle" else parts),
             wording.line(loop.notice, 80),
         ]
-    if turn is not None and turn.state != "ended":
+    if turn is not None and turn.state != "ended" and loop.status != "waiting":
         parts.append(wording.duration((at - turn.started_at).total_seconds()))
     if loop.spent_usd:
         parts.append(wording.money(loop.spent_usd))

@@ -30,6 +30,12 @@ ASKED = {
     "ExitPlanMode": ("Handed in the plan", "Waiting for a yes to the plan"),
 }
 OWN_NOTES = "its driver’s own notes"
+# How a refused step is told, by the first word of what it would have been.
+NOT_DONE = {
+    "Ran": "Did not run", "Read": "Did not read", "Edited": "Did not edit", "Wrote": "Did not write",
+    "Searched": "Did not search", "Promoted": "Did not promote", "Remembered": "Did not remember", "Used": "Did not use",
+    "Worked": "Did not work",
+}  # fmt: skip
 QUIET = frozenset({"TodoWrite", "ToolSearch"})
 MARKS: dict[str, Mark] = {
     "asked": "waiting", "allowed": "running", "denied": "failed", "ended": "done", "failed": "failed", "unknown": "failed",
@@ -108,6 +114,9 @@ def _words(call: Call, workdir: str) -> str:
         head = " ".join(part for part in (past if over else present, _layer(given)) if part)
     else:
         head = ("Used " if over else "Using ") + wording.line(call.tool, 60)
+    if call.state == "denied":
+        verb, _, rest = head.partition(" ")
+        head = f"{NOT_DONE[verb]} {rest}" if verb in NOT_DONE else head
     if call.state == "asked":
         head = head.replace("Running", "Waiting for a yes to run", 1)
     ending = (call.note if call.state == "denied" else "") or ENDINGS.get(call.state) or call.note

@@ -38,8 +38,9 @@ def listing(words: Sequence[str], *, last: str = "and") -> str:
 
 
 def names(people: Sequence[str]) -> str:
-    """Return "Ada, Maya or Ravi" of people's names, or "nobody yet"."""
-    return listing([line(name, 40) for name in sorted(people)[:5]], last="or") or "nobody yet"
+    """Return "Ada, Maya or Ravi" of people's names, each once however it is spelled, or "nobody yet"."""
+    each = {name.casefold(): name for name in sorted(people, reverse=True)}
+    return listing([line(name, 40) for name in sorted(each.values())[:5]], last="or") or "nobody yet"
 
 
 def clean(text: str) -> str:

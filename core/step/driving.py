@@ -93,13 +93,19 @@ def retry(draft: Draft, event: Posted | None, member: Member, words: str) -> Non
 
 def _handoff(draft: Draft, event: Posted, member: Member, command: Command) -> None:
     loop = driven(draft, member)
-    others = [(key, who) for key in event.mentions if (who := draft.desk.people.of(key))]
-    if not others or not people.may(others[0][1], "drive"):
-        remedy = "`/loop handoff @ravi`; they must be a member of the bridge."
-        raise admission.unmentioned(
-            "" if event.mentions else command.rest, "Say who takes over, by mention.", remedy
+    remedy = "`/loop handoff @ravi`; they must be a member of the bridge."
+    if not event.mentions:
+        raise admission.unmentioned(command.rest, "Say who takes over, by mention.", remedy)
+    key = next((key for key in event.mentions if draft.desk.people.of(key)), event.mentions[0])
+    who = draft.desk.people.of(key)
+    if who is None or not people.may(who, "drive"):
+        named = dict(zip(event.mentions, event.named, strict=False)).get(key)
+        raise BadInput(
+            f"{wording.line(named or admission.name_of(draft, key), 40)} can't drive a loop: that takes a member of this bridge.",
+            remedy="`/loop people add @them member` makes them one.",
         )
-    key, who = others[0]
+    if who.id == loop.driver and loop.status != "rfd":
+        raise BadInput(f"{wording.line(who.name, 40)} drives this loop already.", remedy="Nothing changed.")
     if loop.busy and loop.private and who.id != loop.personal:
         raise BadInput(
             "The loop is at work with your own notes in it.", remedy="`/loop stop` first, then hand it over."

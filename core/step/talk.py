@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from core import asks, commands, people
+from core import asks, commands, people, wording
 from core.errors import BadInput
 from core.events import Posted
 from core.people import Member
@@ -14,6 +14,11 @@ from core.step.draft import Draft
 MAX_INPUTS = 200
 TYPED = re.compile(
     r"^\s*(approve|deny|edit|answer)\s+#?([0-9a-f]{3,32})\b[ \t]*(.*)$", re.IGNORECASE | re.DOTALL
+)
+
+# Words that can hardly be talk: a verb and a handle alone, or with a reason.
+MEANT = re.compile(
+    r"^\s*(?:approve|deny)\s+#?((?=[a-z]*[0-9])[0-9a-z]{3,6})\s*(?:because\b.*)?$", re.IGNORECASE | re.DOTALL
 )
 
 
@@ -33,6 +38,11 @@ def posted(draft: Draft, event: Posted) -> None:
         _ordered(draft, event, member, words)
     elif typed := _typed(draft, event.text):
         decisions.typed(draft, event, member, *typed)
+    elif member is not None and (handle := _mistyped(draft, event.text)):
+        waiting = wording.listing([f"`{ask.handle}`" for ask in draft.open_asks()])
+        draft.tell(
+            event.author.identity, f"There is no ask `{handle}` in this thread.", f"Waiting here: {waiting}."
+        )
     elif draft.loop is not None and (draft.loop.live or (draft.loop.resting and member is not None)):
         _said_to_loop(draft, event, member)
     elif event.addressed:
@@ -52,6 +62,12 @@ def _typed(draft: Draft, text: str) -> tuple[str, str, str] | None:
     if match is None or asks.by_handle(list(draft.asks.values()), match.group(2)) is None:
         return None
     return match.group(1).lower(), match.group(2).lower(), match.group(3).strip()
+
+
+def _mistyped(draft: Draft, text: str) -> str:
+    """Return the handle of a yes or no that is nothing else, when asks wait here and none has it; empty otherwise."""
+    match = MEANT.match(text) if draft.open_asks() else None
+    return match.group(1).lower() if match else ""
 
 
 def _said_to_loop(draft: Draft, event: Posted, member: Member | None) -> None:

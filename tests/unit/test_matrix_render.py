@@ -124,7 +124,13 @@ def test_the_small_markdown_becomes_html() -> None:
 def test_blocks_have_both_forms() -> None:
     told = Message(
         blocks=(
-            Checklist(items=(Item(text="Read 4 files"), Item(text="Ran it", mark="failed"))),
+            Checklist(
+                items=(
+                    Item(text="Read 4 files"),
+                    Item(text="Ran it", mark="failed"),
+                    Item(text="Ran x (exit code 2)", mark="failed"),
+                )
+            ),
             Fields(pairs=(("model", "opus"),)),
             Code(text="a < b\n", language="python"),
             Text(text="# Heading\nintro\n```diff\n-x\n+y\n```\n| a | b |\n|---|---|\nend"),
@@ -132,7 +138,7 @@ def test_blocks_have_both_forms() -> None:
     )
     sheet = only(told)
     assert sheet.text == (
-        "✓ Read 4 files\n✗ Ran it (failed)\nmodel: opus\n```python\na < b\n```\nHeading\nintro\n"
+        "✓ Read 4 files\n✗ Ran it (failed)\n✗ Ran x (exit code 2)\nmodel: opus\n```python\na < b\n```\nHeading\nintro\n"
         "```diff\n-x\n+y\n```\n| a | b |\n|---|---|\nend"
     )
     assert '<pre><code class="language-python">a &lt; b\n</code></pre>' in sheet.html

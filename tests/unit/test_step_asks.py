@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -71,6 +72,26 @@ def test_a_denial_carries_its_reason_to_the_agent() -> None:
     [rule] = story.of(effects.Rule)
     assert rule.decision == "deny"
     assert "Maya denied it because: we pin versions" in rule.reason
+
+
+def test_a_refused_step_is_told_as_one_that_did_not_run() -> None:
+    story = asking()
+    assert "waiting for Maya or an admin" in story.told()
+    assert re.search(r"since \d\d:\d\d UTC$", story.told(), re.MULTILINE)
+    story.says("maya", f"deny {story.ask().handle}")
+    assert "Did not run `pip install x`" in story.told()
+    assert "Ran " not in story.told()
+
+
+def test_a_yes_to_an_ask_that_is_not_there_is_told_and_no_turn() -> None:
+    story = asking()
+    for typed in ("approve 9z9", "Deny 1234 because we pin versions"):
+        story.says("maya", typed)
+        assert f"There is no ask `{typed.split()[1]}`" in story.told()
+        assert f"`{story.ask().handle}`" in story.told()
+    assert story.loop.inputs == ()
+    story.says("maya", "approve the other one")
+    assert [entry.text for entry in story.loop.inputs] == ["approve the other one"]
 
 
 def test_an_edited_command_is_what_runs() -> None:

@@ -132,6 +132,15 @@ def test_handing_over_changes_who_decides() -> None:
     assert story.of(effects.Rule)
 
 
+def test_handing_over_to_nobody_new_is_told_as_what_it_is() -> None:
+    story = Story().started()
+    story.says("maya", "/loop handoff @Eve", mentions=(IdentityKey("discord:users/77"),), named=("Eve",))
+    assert "Eve can't drive a loop" in story.told()
+    story.says("maya", "/loop handoff @maya", mentions=(IdentityKey("local:home/maya"),))
+    assert "Maya drives this loop already" in story.told()
+    assert not story.of(effects.Say)
+
+
 def test_a_released_loop_may_be_claimed_by_any_member() -> None:
     story = Story().started()
     story.results()

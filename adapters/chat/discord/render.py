@@ -158,7 +158,8 @@ def _flat(text: str) -> str:
 def _step(text: str, mark: Mark) -> str:
     said = _flat(text)
     word = WORDS.get(mark, "")
-    return f"{MARKS[mark]} {said}" + (f" ({word})" if word and word not in said.lower() else "")
+    told = word in said.lower() or said.endswith(")")
+    return f"{MARKS[mark]} {said}" + (f" ({word})" if word and not told else "")
 
 
 class _Writer:

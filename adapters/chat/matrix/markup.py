@@ -107,7 +107,7 @@ def lines_of(block: Block, group: int, hosts: Sequence[str] = ()) -> Iterator[Li
                 said = wording.line(item.text, 300)
                 word = WORDS.get(item.mark, "")
                 told = f"{MARKS[item.mark]} {said}" + (
-                    f" ({word})" if word and word not in said.lower() else ""
+                    f" ({word})" if word and word not in said.lower() and not said.endswith(")") else ""
                 )
                 yield _line(told, group, hosts)
         case Fields():

@@ -144,7 +144,7 @@ def weight(attachment: Attachment) -> str:
 def _step(item: words.Item) -> list[Span]:
     said = " ".join(mrkdwn.clean(item.text).split())
     word = SAID.get(item.mark, "")
-    tail = f" ({word})" if word and word not in said.lower() else ""
+    tail = f" ({word})" if word and word not in said.lower() and not said.endswith(")") else ""
     return [Span(text=f"{MARKS[item.mark]} "), *mrkdwn.spans(said), *([Span(text=tail)] if tail else [])]
 
 
