@@ -57,7 +57,7 @@ def builders(settings: Settings, *, clock: Clock, store: Store, overview: Overvi
         return sorted(settings.repos)
 
     of_bridge: dict[str, Arguments] = {
-        "slack": {**_memory(store, "slack"), "home": overview.page},
+        "slack": {**_memory(store, "slack"), "home": overview.page, "may_start": overview.may_start},
         "discord": {
             **_memory(store, "discord"),
             "repos": repos,

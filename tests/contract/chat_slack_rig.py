@@ -16,6 +16,7 @@ from typing import Any, Self
 from adapters.chat.local import encoding
 from adapters.chat.slack import names, plugin, render
 from adapters.chat.slack.adapter import SlackChat
+from adapters.chat.slack.errand import MayStart
 from adapters.chat.slack.hometab import Home
 from core.errors import StorageFull
 from core.events import Event
@@ -93,6 +94,7 @@ class SlackRig:
         ping_every: float = 5.0,
         times: Times | None = None,
         home: Home | None = None,
+        may_start: MayStart | None = None,
     ) -> None:
         self.slack = Slack(times=times or Times(retry_unit=0.2, trigger=PATIENCE))
         self.memory = Memory()
@@ -100,6 +102,7 @@ class SlackRig:
         self.fails = 0
         self._http = http
         self._home = home
+        self._may_start = may_start
         self.ping_every = ping_every
         self.trouble = SlackTrouble(self)
         self._stack = AsyncExitStack()
@@ -151,6 +154,7 @@ class SlackRig:
             listen_on=("127.0.0.1", 0) if self._http else None,
             ping_every=self.ping_every,
             home=self._home,
+            may_start=self._may_start,
             **self.arguments(),
         )
         assert isinstance(chat, SlackChat)

@@ -35,7 +35,7 @@ async def test_a_command_opens_a_thread_that_everybody_sees(rig: SlackRig) -> No
         False,
     )
     (root,) = rig.slack.transcript("general")
-    assert root.text == "maya started a loop\n--repo app fix the *login* test"
+    assert root.text == "maya asked for a loop\n--repo app fix the *login* test"
     assert (event.message, names.place(event.lane).root) == (root.ts, root.ts)
     await rig.adapter.post(event.lane, message.text("on it"), key="card")
     assert [line.text for line in rig.slack.transcript("general", root.ts)][1:] == ["on it"]
@@ -92,6 +92,30 @@ async def test_a_command_that_starts_nothing_opens_nothing(rig: SlackRig) -> Non
     await rig.adapter.post(event.lane, message.text("for all"), key="p")
     assert [line.text for line in rig.slack.transcript("general", who="ravi")] == ["for all"]
     assert (await rig.adapter.history(event.lane, upto=event.message, limit=5)).messages == ()
+
+
+async def test_a_command_names_people(rig: SlackRig) -> None:
+    await rig.slack.user_slash("maya", "general", "/loop people add @ravi member")
+    event = await taken(rig, events.Posted)
+    assert (event.text, event.mentions, event.named) == (
+        "/loop people add @ravi member",
+        (rig.identity("ravi"),),
+        ("ravi",),
+    )
+
+
+async def test_nothing_is_said_aloud_for_somebody_who_may_start_nothing() -> None:
+    async def may_start(who: IdentityKey) -> bool:
+        return "MAYA" in who
+
+    async with SlackRig(may_start=may_start) as rig:
+        assert (await rig.slack.user_slash("ravi", "general", "/loop fix it")).acked
+        event = await taken(rig, events.Posted)
+        assert (event.text, names.place(event.lane).root) == ("/loop fix it", names.NOWHERE)
+        assert rig.slack.transcript("general") == []
+        await rig.slack.user_slash("maya", "general", "/loop fix it")
+        event = await taken(rig, events.Posted)
+        assert [line.ts for line in rig.slack.transcript("general")] == [event.message]
 
 
 async def test_a_command_that_cannot_be_written_down_is_not_acked(rig: SlackRig) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.chat.slack import deeds, forms, names
-from adapters.chat.slack.names import Place
+from adapters.chat.slack.names import Me, Place
 from core.errors import BadInput, Rejected
 from core.ids import IdentityKey, ThreadKey, Token
 
@@ -73,7 +73,7 @@ def test_what_a_form_is_about_fits_slack() -> None:
 def test_only_a_task_opens_a_thread() -> None:
     def starts(words: str) -> bool:
         body = {"channel_id": "C0GEN", "user_id": "U0MAYA", "trigger_id": "1", "text": words}
-        return deeds.slash(body, TEAM).starts
+        return deeds.slash(body, Me(team=TEAM, user="U0BOT", bot="B0LOOP")).starts
 
     assert [starts(words) for words in ("fix the login test", "start fix it", "--repo app fix it")] == [
         True,

@@ -247,7 +247,7 @@ def test_nothing_malformed_does_worse_than_being_refused(junk: dict[str, Any], m
         **junk,
     }
     for parse in (
-        lambda: deeds.presses(body, ME.team), lambda: deeds.shortcut(body, ME.team), lambda: deeds.slash(body, ME.team),
+        lambda: deeds.presses(body, ME.team), lambda: deeds.shortcut(body, ME.team), lambda: deeds.slash(body, ME),
         lambda: deeds.team_of(body), lambda: deeds.channel_of(body), lambda: reading.people(body),
         lambda: wire.past(body, "C0GEN", ME, CALLED), lambda: deeds.repeated(body, body, ME, CALLED), lambda: deeds.marked(body, body, ME, CALLED),
         lambda: forms.started(body), lambda: forms.answered(body),
@@ -280,4 +280,26 @@ def test_a_post_says_who_may_enter_its_channel(kind: str, room: str) -> None:
 )
 def test_so_does_a_command(name: str, room: str) -> None:
     body = {"channel_id": "C0GEN", "user_id": "U0MAYA", "trigger_id": "1.2.3", "channel_name": name}
-    assert deeds.slash(body, ME.team).room == room
+    assert deeds.slash(body, ME).room == room
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("people add <@U0RAVI|ravi> member", "people add @ravi member"),
+        ("people add <@U0RAVI> member", "people add @U0RAVI member"),
+        (
+            "read <https://ci.example/8?a=1&amp;b=2> in <#C0GEN|general>",
+            "read https://ci.example/8?a=1&b=2 in #general",
+        ),
+        ("read <https://ci.example|ci.example>", "read https://ci.example"),
+        ("why is Vec<String> && List&lt;int&gt; slow", "why is Vec<String> && List<int> slow"),
+        ("ask <@U0BOT|loop> this", "ask @loop this"),
+    ],
+)
+def test_what_a_command_names_is_read_escaped_or_not(typed: str, said: str) -> None:
+    body = {"channel_id": "C0GEN", "user_id": "U0MAYA", "trigger_id": "1.2.3", "text": typed}
+    slash = deeds.slash(body, ME)
+    assert slash.words == said
+    assert slash.mentions == (("U0RAVI",) if "U0RAVI" in typed else ())
+    assert slash.named == ((("ravi" if "|ravi" in typed else ""),) if slash.mentions else ())

@@ -24,7 +24,7 @@ PIN = "pushpin"  # 📌
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slash:
-    """A slash command as somebody typed it in a channel; `trigger` is unique to it."""
+    """A slash command as somebody typed it in a channel; `trigger` is unique to it, `mentions` are user ids."""
 
     team: str
     channel: str
@@ -34,6 +34,8 @@ class Slash:
     trigger: str
     response_url: str
     room: Room = ""
+    mentions: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
     @property
     def starts(self) -> bool:
@@ -97,17 +99,20 @@ def channel_of(body: Json) -> str:
     )
 
 
-def slash(body: Json, team: str) -> Slash:
+def slash(body: Json, me: Me) -> Slash:
     """Read a slash command."""
+    said = reading.command(text(body, "text"), me)
     found = Slash(
-        team=team,
+        team=me.team,
         channel=text(body, "channel_id"),
         user=text(body, "user_id"),
         name=text(body, "user_name"),
-        words=text(body, "text").strip(),
+        words=said.text,
         trigger=text(body, "trigger_id"),
         response_url=text(body, "response_url"),
         room=_room(text(body, "channel_name")),
+        mentions=said.mentions,
+        named=said.named,
     )
     if not (found.channel and found.user and found.trigger):
         raise BadInput("a command of Slack names no channel, no person or no trigger")

@@ -13,12 +13,14 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from typing import TypedDict
 
 from adapters.chat.slack import mrkdwn, names
 from adapters.chat.slack.deeds import Slash
 from adapters.chat.slack.workspace import Workspace
 from core.errors import PortError, Rejected, Unavailable
 from core.events import Author, Posted
+from core.ids import IdentityKey
 from core.message import Message, Text
 from core.ports import Clock, Emit
 
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 Remember = Callable[[str, str], Awaitable[None]]
 Recall = Callable[[str], Awaitable[str | None]]
+MayStart = Callable[[IdentityKey], Awaitable[bool]]
 MEMORY = "slack:commands"
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 MAX_TASK = 2_000  # characters of a task that its root message shows
@@ -35,8 +38,16 @@ NOT_HERE = "I am not in this channel, so nothing was started. Invite me, then se
 class Errands:
     """Carries slash commands to where they become events."""
 
-    def __init__(self, *, clock: Clock, remember: Remember | None, recall: Recall | None) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        remember: Remember | None,
+        recall: Recall | None,
+        may_start: MayStart | None = None,
+    ) -> None:
         self._clock = clock
+        self._may_start = may_start
         self._remember = remember
         self._recall = recall
         self._open: dict[str, Slash] = {}
@@ -46,6 +57,12 @@ class Errands:
     def has_memory(self) -> bool:
         """Whether a command outlives a crash once it was accepted."""
         return self._remember is not None and self._recall is not None
+
+    async def opens(self, slash: Slash) -> bool:
+        """Return whether a command opens a thread: nothing is said aloud in the name of somebody who may start nothing."""
+        if not slash.starts or self._may_start is None:
+            return slash.starts
+        return await self._may_start(names.identity_of(slash.team, slash.user))
 
     async def waiting(self) -> list[Slash]:
         """Return the commands that an earlier process accepted and did not finish."""
@@ -111,6 +128,7 @@ class Errands:
                 text=words,
                 permalink=names.permalink(home.me, slash.channel, root, root),
                 room=slash.room,
+                **_called(slash),
             )
         )
 
@@ -132,6 +150,11 @@ class Errands:
             await self._remember(MEMORY, json.dumps([asdict(slash) for slash in self._open.values()]))
 
 
+class _Called(TypedDict):
+    mentions: tuple[IdentityKey, ...]
+    named: tuple[str, ...]
+
+
 def aside(slash: Slash, name: str, clock: Clock) -> Posted:
     """Return a command that begins no loop, as said in the channel itself."""
     return Posted(
@@ -141,9 +164,17 @@ def aside(slash: Slash, name: str, clock: Clock) -> Posted:
         author=Author(identity=names.identity_of(slash.team, slash.user), name=name),
         text=f"/loop {slash.words}".strip(),
         room=slash.room,
+        **_called(slash),
     )
+
+
+def _called(slash: Slash) -> _Called:
+    return {
+        "mentions": tuple(names.identity_of(slash.team, user) for user in slash.mentions),
+        "named": tuple(slash.named),
+    }
 
 
 def _root(name: str, words: str) -> Message:
     shown = words if len(words) <= MAX_TASK else words[: MAX_TASK - 1] + "…"
-    return Message(title=f"{name} started a loop", blocks=(Text(text=shown),))
+    return Message(title=f"{name} asked for a loop", blocks=(Text(text=shown),))

@@ -36,8 +36,8 @@ class Hands:
 
     async def commanded(self, body: Json, home: Workspace) -> Answer:
         """Take a slash command."""
-        slash = deeds.slash(body, home.me.team)
-        if not slash.starts:
+        slash = deeds.slash(body, home.me)
+        if not await self._errands.opens(slash):
             await self._hand_on(aside(slash, await self._name(home, slash.user, slash.name), self._clock))
         elif self._errands.has_memory:
             await self._errands.accept(slash)
@@ -91,7 +91,7 @@ class Hands:
         except Rejected:
             info = {}
         if table(info, "channel").get("is_member") is False or not info:
-            words = "I am not in this channel yet. Invite me with /invite, then use the shortcut again."
+            words = "I am not in this channel yet. Invite me with /invite @loop, then use the shortcut again."
             await self._open(home, shortcut.trigger, forms.note("Start a loop here", words), asker=asker)
             return
         # "All of it" means all there is when the form is sent: no message is later than that.

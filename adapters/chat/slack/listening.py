@@ -15,7 +15,7 @@ import aiohttp
 from adapters.chat.slack import backlog
 from adapters.chat.slack.client import Api
 from adapters.chat.slack.door import Door
-from adapters.chat.slack.errand import Errands, Recall, Remember
+from adapters.chat.slack.errand import Errands, MayStart, Recall, Remember
 from adapters.chat.slack.gate import Gate
 from adapters.chat.slack.hearing import Hearing
 from adapters.chat.slack.hometab import Home
@@ -34,7 +34,8 @@ GAP = 30.0  # seconds without a connection after which something may have been m
 class Setup:
     """How to listen: over HTTP at `listen_on` (host, port), else over Socket Mode with a ping every so many seconds.
 
-    `remember` and `recall` keep small values for good; `home` says what somebody's home tab shows.
+    `remember` and `recall` keep small values for good; `home` says what somebody's home tab shows, `may_start` whose
+    commands begin a loop.
     """
 
     signing_secret: str
@@ -43,6 +44,7 @@ class Setup:
     remember: Remember | None
     recall: Recall | None
     home: Home | None
+    may_start: MayStart | None = None
 
 
 class Reach(asyncio.Event):
@@ -83,7 +85,9 @@ class Listening:
         self._clock = clock
         self._tasks = Tasks()
         self._seen = {team: Seen(team, remember=setup.remember, recall=setup.recall) for team in workspaces}
-        self._errands = Errands(clock=clock, remember=setup.remember, recall=setup.recall)
+        self._errands = Errands(
+            clock=clock, remember=setup.remember, recall=setup.recall, may_start=setup.may_start
+        )
         self._hearing = Hearing(
             workspaces=workspaces,
             seen=self._seen,

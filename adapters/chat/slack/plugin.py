@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from adapters.chat.slack.adapter import SlackChat
 from adapters.chat.slack.client import API_URL
+from adapters.chat.slack.errand import MayStart
 from adapters.chat.slack.hometab import Home
 from adapters.chat.slack.listening import Setup
 from core.errors import BadInput
@@ -24,13 +25,14 @@ def build(
     remember: Callable[[str, str], Awaitable[None]] | None = None,
     recall: Callable[[str], Awaitable[str | None]] | None = None,
     home: Home | None = None,
+    may_start: MayStart | None = None,
     ping_every: float = 5.0,
 ) -> ChatAdapter:
     """Return Slack, not yet entered: one app with a bot token per workspace.
 
     Socket Mode needs `app_token`; with `listen_on` (a loopback address and a port) signed HTTP requests are taken instead, which needs
-    `signing_secret`. `remember` and `recall` keep small values for good; `home` says what somebody's home tab shows; `ping_every` is in
-    seconds. Raises BadInput when what is given cannot work.
+    `signing_secret`. `remember` and `recall` keep small values for good; `home` says what somebody's home tab shows, `may_start` whose
+    commands begin a loop; `ping_every` is in seconds. Raises BadInput when what is given cannot work.
     """
     _check(bot_tokens, app_token, signing_secret, api_url, over_http=listen_on is not None)
     return SlackChat(
@@ -45,6 +47,7 @@ def build(
             remember=remember,
             recall=recall,
             home=home,
+            may_start=may_start,
         ),
     )
 

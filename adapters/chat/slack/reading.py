@@ -17,6 +17,11 @@ _MINE = "\x00"  # stands for a mention of the bridge until the text is whole
 _TOKEN = re.compile(r"<([^<>\n]+)>")
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
 _CHANNEL = re.compile(r"<#([A-Z0-9]+)\|([^<>]+)>")
+# What Slack makes of a command's words; anything else in angle brackets is what the person typed.
+_TYPED = re.compile(
+    r"<(?P<kind>[@#]?)(?P<target>(?<=@)[UW][A-Z0-9]+|(?<=#)[CG][A-Z0-9]+|(?<=<)(?:https?://|mailto:)[^<>|\n]+)"
+    r"(?:\|(?P<label>[^<>\n]*))?>"
+)
 _CALL = re.compile(rf"{_MINE}[,:]?[ \t]*")
 _STYLES = (("code", "`"), ("bold", "*"), ("italic", "_"), ("strike", "~"))
 MAX_DEPTH = 4  # of messages shared within messages
@@ -24,11 +29,12 @@ MAX_DEPTH = 4  # of messages shared within messages
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A message as the bridge gets it: without the mention of itself; `mentions` are user ids, in order."""
+    """A message as the bridge gets it: without the mention of itself; `mentions` are user ids, in order, `named` what they are called."""
 
     text: str
     addressed: bool = False
     mentions: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
 
 def read(message: Json, me: Me, names: Mapping[str, str]) -> Reading:
@@ -38,7 +44,24 @@ def read(message: Json, me: Me, names: Mapping[str, str]) -> Reading:
     whole = reader.message(message, 0).replace("\r\n", "\n")
     addressed = _MINE in whole
     kept = _CALL.sub("", whole).strip() if addressed else whole
-    return Reading(text=kept, addressed=addressed, mentions=tuple(dict.fromkeys(reader.mentioned)))
+    mentions = tuple(dict.fromkeys(reader.mentioned))
+    named = tuple(names.get(user, "") for user in mentions)
+    return Reading(text=kept, addressed=addressed, mentions=mentions, named=named)
+
+
+def command(raw: str, me: Me) -> Reading:
+    """Read the words after a slash command, in which the app may have Slack spell people and links; `me` is not mentioned by them."""
+    called: dict[str, str] = {}
+    pieces, end = [], 0
+    for match in _TYPED.finditer(raw):
+        kind, target, label = match["kind"], unescape(match["target"]), unescape(match["label"] or "")
+        if kind == "@" and target != me.user:
+            called[target] = label
+        shown = f"{kind}{label or target}" if kind else _link(target, label)
+        pieces += [unescape(raw[end : match.start()]), shown]
+        end = match.end()
+    whole = "".join([*pieces, unescape(raw[end:])])
+    return Reading(text=whole.strip(), mentions=tuple(called), named=tuple(called.values()))
 
 
 def people(message: Json) -> frozenset[str]:

@@ -96,6 +96,7 @@ def _posted(
         text=said.text,
         addressed=said.addressed or direct,
         mentions=tuple(names.identity_of(me.team, user) for user in said.mentions),
+        named=said.named,
         files=files,
         permalink=names.permalink(me, channel, ts, text(raw, "thread_ts") or ts),
         room=ROOMS.get(text(raw, "channel_type"), ""),

@@ -17,6 +17,7 @@ TOKEN = re.compile(
     r"|(?P<url>https?://[^\s<>|]*[^\s<>|.,;:!?)\]'\"])",
     re.DOTALL,
 )
+CALLED = re.compile(r"<@([UW][A-Z0-9]+)>")
 BROADCASTS = ("here", "channel", "everyone")
 Part = dict[str, Any]
 
@@ -51,6 +52,12 @@ def composed(team: Team, typed: str) -> tuple[str, list[Part]]:
     return "".join(texts), [
         {"type": "rich_text", "block_id": "rich", "elements": sections}
     ] if sections else []
+
+
+def commanded(team: Team, typed: str) -> str:
+    """Return the words after a slash command as an app hears them that has people and links escaped."""
+    handles = {user.id: user.handle for user in team.users.values()}
+    return CALLED.sub(lambda match: f"<@{match[1]}|{handles[match[1]]}>", composed(team, typed)[0])
 
 
 def _token(match: re.Match[str], handles: dict[str, str]) -> tuple[str, Part]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.far_sides.slack import blocks, events, forms, methods_views
+from tests.far_sides.slack import blocks, composing, events, forms, methods_views
 from tests.far_sides.slack.emoji import coded
 from tests.far_sides.slack.people import People, Which
 from tests.far_sides.slack.posting import Answer
@@ -44,7 +44,8 @@ class Hands(People):
             {
                 "token": home.app.verification_token, "team_id": home.id, "team_domain": home.domain, "channel_id": where.id,
                 "channel_name": {"im": "directmessage", "group": "privategroup"}.get(where.kind, where.name), "user_id": who.id,
-                "user_name": who.handle, "command": command, "text": text.strip(), "api_app_id": home.app.id,
+                "user_name": who.handle, "command": command,
+                "text": composing.commanded(home, text.strip()) if home.app.escapes else text.strip(), "api_app_id": home.app.id,
                 "is_enterprise_install": "false", "response_url": self.office.response_url(home, who, where),
                 "trigger_id": self.office.trigger(home, who),
             },

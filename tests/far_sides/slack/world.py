@@ -58,6 +58,7 @@ class App:
     verification_token: str
     request_url: str = ""
     commands: set[str] = field(default_factory=lambda: {"/loop"})
+    escapes: bool = True  # whether people and links in a command's words come in angle brackets
     events: set[str] = field(default_factory=lambda: set(BOT_EVENTS))
     revoked: bool = False
 
