@@ -36,6 +36,7 @@ def loop(scope: Scope, before: Loop, messages: frozenset[str]) -> Loop:
         inputs=tuple(entry for entry in before.inputs if entry.message not in messages),
         files=tuple(file for file in before.files if file.id not in scope.attached),
         tags=tuple(tag for tag in before.tags if scope.stays(graph.focus(tag))),
+        followers=tuple(thread for thread in before.followers if thread not in scope.lanes),
         held=tuple(held for held in before.held if held.identity not in scope.identities),
         wanted=tuple(_unread(scope, wanted) for wanted in before.wanted if scope.stays(wanted.key)),
         added=tuple(given for given in before.added if scope.stays(given.key)),

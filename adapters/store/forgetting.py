@@ -96,6 +96,8 @@ def purge(scope: forget.Scope, hand: Hand) -> None:
     _unsay(scope, hand)
     for key in sorted(scope.loops):
         _loop(key, scope, hand)
+    for lane in scope.lanes:
+        hand.run(writes.UNFOLLOW, thread=lane)
     for key in sorted(scope.given):
         _no_session(key, hand)
     hand.run(NO_ORPHANS)
@@ -198,9 +200,9 @@ def _loop(key: str, scope: forget.Scope, hand: Hand) -> None:
         for statement in NO_LOOP:
             hand.run(statement, loop=key)
         return
-    messages = frozenset(
-        node.rpartition("#")[2] for node in scope.emptied if node.startswith(f"message:{value.thread}#")
-    )
+    # What was said in a thread that follows this one is called by both: the thread and its number there.
+    here = f"message:{value.thread}#"
+    messages = frozenset(node.removeprefix(here) for node in scope.emptied if node.startswith(here))
     writes.put_loop(forget_records.loop(scope, value, messages), hand)
     hand.run(WORDLESS, loop=key)
     if forget_records.answered(scope, value):

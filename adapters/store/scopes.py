@@ -35,6 +35,10 @@ ASKS_OF = "SELECT id FROM ask WHERE loop = :loop ORDER BY id"
 BUSY = "SELECT count(*) FROM event WHERE handled_at IS NULL"
 TEXT = "SELECT text FROM node WHERE key = :key"
 FILE_ID = "SELECT json_extract(props, '$.id') FROM node WHERE key = :key"
+RELAYED = (
+    "SELECT key, audience FROM node WHERE kind = 'message' AND instr(key, '#' || :thread || '#') ORDER BY key"
+)
+FOLLOWED = "SELECT loop FROM follow WHERE thread = :thread"
 PAST = "\U0010ffff"
 
 
@@ -50,18 +54,8 @@ def of_person(
     """Return the scope of a person. `people` maps their accounts to what their nodes are called afterwards."""
     signed = [row for key in people for row in hand.rows(SIGNED, key=graph.person(ids.IdentityKey(key)))]
     messages = [row["key"] for row in signed if row["kind"] == "message"]
-    files = {
-        key: f"{graph.file(ids.MessageKey(message.partition(':')[2]), forget.FORGOTTEN)}-{number}"
-        for message in messages
-        for number, key in enumerate(hand.column(LEADS_TO, key=message, kind="links", node="file"), start=1)
-    }
+    files = _files(messages, hand)
     lanes = sorted({row["audience"] for row in signed if row["kind"] in ("message", "loop")})
-    turns = {
-        key
-        for message in messages
-        for key in hand.column(COMES_FROM, key=message, kind="ingested")
-        if key.startswith("turn:")
-    }
     marked = {
         key
         for message in messages
@@ -75,13 +69,13 @@ def of_person(
     decided = {row["key"] for row in signed if row["kind"] == "decision"} | marked
     scope = forget.Scope(
         emptied=frozenset(messages) | frozenset(files) | frozenset(facts_of - set(own)),
-        wordless=frozenset(turns),
+        wordless=frozenset(_given(messages, hand, by="turn:")),
         begun=frozenset(begun),
         decided=frozenset(decided),
         renamed={graph.person(ids.IdentityKey(key)): new for key, new in people.items()} | files,
         gone=frozenset(own) | frozenset(_tags(begun, hand)),
         loops=frozenset(key for lane in lanes for key in hand.column(LOOPS_OF, thread=lane)) | waiting,
-        given=frozenset(_given([*messages, *facts_of, *begun, *decided], hand)),
+        given=_loops(_given([*messages, *facts_of, *begun, *decided], hand)),
         attached=frozenset(filter(None, (hand.value(FILE_ID, key=key) for key in files))),
         titles=frozenset(_titles(messages, hand)),
         identities=frozenset(people),
@@ -97,12 +91,23 @@ def _alone(member: str) -> str:
     return layers.audience(layers.personal(ids.MemberId(member)))
 
 
-def _given(keys: Iterable[str], hand: Hand) -> Iterator[str]:
-    """Yield the loops whose capsules held any of these nodes."""
+def _files(messages: Sequence[str], hand: Hand) -> dict[str, str]:
+    """Return what messages brought, each with what it is called afterwards."""
+    return {
+        key: f"{graph.file(ids.MessageKey(message.partition(':')[2]), forget.FORGOTTEN)}-{number}"
+        for message in messages
+        for number, key in enumerate(hand.column(LEADS_TO, key=message, kind="links", node="file"), start=1)
+    }
+
+
+def _given(keys: Iterable[str], hand: Hand, *, by: str = "loop:") -> Iterator[str]:
+    """Yield the loops whose capsules held any of these nodes, or the turns whose prompts did."""
     for key in keys:
-        for loop in hand.column(COMES_FROM, key=key, kind="ingested"):
-            if loop.startswith("loop:"):
-                yield loop.partition(":")[2]
+        yield from (one for one in hand.column(COMES_FROM, key=key, kind="ingested") if one.startswith(by))
+
+
+def _loops(nodes: Iterable[str]) -> frozenset[str]:
+    return frozenset(node.partition(":")[2] for node in nodes)
 
 
 def _tags(loops: Collection[str], hand: Hand) -> Iterator[str]:
@@ -160,11 +165,20 @@ def of_thread(thread: str, at: str, hand: Hand) -> forget.Scope:
         for ask in hand.column(ASKS_OF, loop=key):
             gone |= {graph.ask(ask), graph.decision(ask)}
     gone |= set(_tags([graph.loop(key) for key in loops], hand))
+    # What was said here to a loop of another thread, which this one follows.
+    told = [row for row in hand.rows(RELAYED, thread=thread) if row["key"] not in gone]
+    messages = [row["key"] for row in told]
+    files = _files(messages, hand)
+    others = {key for lane in {row["audience"] for row in told} for key in hand.column(LOOPS_OF, thread=lane)}
     scope = forget.Scope(
+        emptied=frozenset(messages) | frozenset(files),
+        wordless=frozenset(_given(messages, hand, by="turn:")),
+        renamed=files,
+        attached=frozenset(filter(None, (hand.value(FILE_ID, key=key) for key in files))),
         gone=frozenset(gone),
         lanes=frozenset({thread}),
-        loops=frozenset(loops),
-        given=frozenset(_given(gone, hand)) - set(loops),
+        loops=frozenset(loops) | others | set(hand.column(FOLLOWED, thread=thread)),
+        given=_loops(_given([*gone, *messages], hand)) - set(loops),
         at=at,
     )
     return _with_proposals(scope, hand)

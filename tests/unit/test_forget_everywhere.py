@@ -19,7 +19,7 @@ import pytest
 
 from adapters.store import forgetting as compaction
 from adapters.store import opening
-from core import errors, events, focus, graph, layers, policy, proposals
+from core import effects, errors, events, focus, graph, layers, policy, proposals
 from core.ids import CallId, LoopId, ThreadKey, message_key
 from core.message import Message, Text
 from core.proposals import Grounds
@@ -93,7 +93,7 @@ async def left(rig: Rig, ways: dict[str, str]) -> list[str]:
         f"{way} ({word}): {name}"
         for word, way in ways.items()
         for name, text in texts.items()
-        if word in text
+        if word in text and re.search(rf"\b{word}\b", text)
     ]
 
 
@@ -185,6 +185,23 @@ async def loops_of_others(plants: Plants, theirs: ThreadKey, key: str) -> None:
     await telling.tell(events.JobSaid(lane=lane(42), at=telling.clock.now(), job="digest", due=telling.clock.now(), message=digest))  # fmt: skip
 
 
+async def follows(plants: Plants, thread: ThreadKey) -> None:
+    """Plant what a person says to a loop from a thread that follows it, as it waits for its next turn."""
+    telling, follower = plants.telling, lane(35)
+    loop = await plants.loop(thread)
+    await telling.tell(
+        events.Followed(
+            lane=thread, at=telling.clock.now(), loop=loop, follower=follower, author=who("maya"), message="1"
+        )
+    )
+    await telling.says(follower, "ada", f"to whoever reads this: {plants.word('words from another thread')}")
+    (relay,) = [job.effect for job in await telling.store.jobs() if isinstance(job.effect, effects.Relay)]
+    await telling.tell(relay.event)
+    desk = await telling.store.desk(thread)
+    assert desk.loop is not None
+    assert "planted" in desk.loop.inputs[-1].text
+
+
 async def carried_out(telling: Telling) -> None:
     """Count everything that was to be done as done."""
     await asyncio.gather(*(telling.store.finish(job.id, posted="1") for job in await telling.store.jobs()))
@@ -230,13 +247,14 @@ async def test_no_word_of_a_person_is_left(rig: Rig) -> None:
         await telling.decides(theirs, "maya", "answer", "c")
         await telling.tell(events.TurnResult(**await telling.of_turn(theirs), text="Mending.", session="s1"))
         await telling.results(theirs, "Mended.", "7" * 40)
+        await follows(plants, theirs)
         await rejects(telling, 1, "ada", plants.word("reason of a rejection"))
         await carried_out(telling)
         await waits_elsewhere(telling, lane(31))
         plan = await forgetter(rig, telling).plan("@ada")
         await forgetter(rig, telling).forget(plan)
         graph_left = await telling.store.digest()
-    found = await left(rig, plants.ways)
+    found = await left(rig, {**plants.ways, "ada": "the name"})
     assert not found, "\n".join(found)
     assert await rebuilt_digest(rig) == graph_left
 
@@ -253,6 +271,35 @@ async def test_no_word_of_a_thread_is_left(rig: Rig) -> None:
         await carried_out(telling)
         await waits_elsewhere(telling, lane(31))
         await forgetter(rig, telling).forget(await forgetter(rig, telling).plan(lane(31)))
+        graph_left = await telling.store.digest()
+    found = await left(rig, plants.ways)
+    assert not found, "\n".join(found)
+    assert await rebuilt_digest(rig) == graph_left
+
+
+async def test_a_thread_that_followed_a_loop_of_another(rig: Rig) -> None:
+    async with rig.telling() as telling:
+        plants = Plants(rig, telling)
+        await telling.admits()
+        followed = lane(34)
+        loop = await telling.starts(followed, "maya", "mend the clock")
+        await telling.results(followed, "Mended.", "7" * 40)
+        await telling.says(followed, "maya", "it ticks")
+        await telling.results(followed, "It ticks.", "6" * 40)
+        await follows(plants, followed)
+        await forgetter(rig, telling).forget(await forgetter(rig, telling).plan(lane(35)))
+        left_of = await telling.store.loop(loop)
+        assert left_of is not None
+        assert (left_of.live, left_of.followers, left_of.inputs, left_of.task) == (
+            True,
+            (),
+            (),
+            "mend the clock",
+        )
+        assert (await telling.store.desk(lane(35))).follows is None
+        assert "it ticks" in [
+            node.text for node in (await telling.store.thread_messages(followed, limit=9))[0]
+        ]
         graph_left = await telling.store.digest()
     found = await left(rig, plants.ways)
     assert not found, "\n".join(found)
