@@ -253,11 +253,11 @@ async def _end(child: asyncio.subprocess.Process, lives: Sequence[process.Life])
         if child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
-    await child.wait()
     for stream in (child.stdout, child.stderr):
-        # A pipe that holds more than its reader takes is never closed.
+        # A pipe that holds more than its reader takes is never closed, and until it is, nobody hears of the process's end.
         while stream is not None and await stream.read(_CHUNK):
             pass
+    await child.wait()
 
 
 def finished(code: int, out: bytes, err: Capped, *, cut: bool) -> ports.Finished:

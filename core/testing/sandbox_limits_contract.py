@@ -159,6 +159,17 @@ async def check_cancellation_leaves_nothing(rig: Rig) -> None:
     await _assert_silence(rig)
 
 
+async def check_what_never_falls_silent_is_stopped(rig: Rig) -> None:
+    """Whatever it says that nobody reads any more."""
+    for _ in range(3):
+        try:
+            async with asyncio.timeout(_LONG):
+                await rig.python("while True: os.write(1, bytes(1 << 16))", timeout=1)
+        except errors.Unavailable:
+            continue
+        raise AssertionError("it ended by itself")
+
+
 async def check_nothing_stays_behind_a_command(rig: Rig) -> None:
     """A command's children do not outlive it, even in a session of their own."""
     done = await rig.python(
@@ -263,6 +274,7 @@ CHECKS: tuple[Check, ...] = (
     check_time_is_bounded,
     check_an_early_end_leaves_nothing,
     check_cancellation_leaves_nothing,
+    check_what_never_falls_silent_is_stopped,
     check_nothing_stays_behind_a_command,
     check_a_launcher_becomes_the_box,
     check_a_box_ends_with_its_spawner,
