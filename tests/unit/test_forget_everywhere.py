@@ -19,6 +19,8 @@ import pytest
 
 from adapters.store import forgetting as compaction
 from adapters.store import opening
+from bridge import forgetting
+from config import settings as configuration
 from core import effects, errors, events, focus, graph, layers, policy, proposals
 from core.ids import CallId, LoopId, ThreadKey, message_key
 from core.message import Message, Text
@@ -259,7 +261,7 @@ async def test_no_word_of_a_person_is_left(rig: Rig) -> None:
     assert await rebuilt_digest(rig) == graph_left
 
 
-async def test_no_word_of_a_thread_is_left(rig: Rig) -> None:
+async def test_no_word_of_a_thread_is_left(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
     async with rig.telling() as telling:
         plants = Plants(rig, telling)
         await telling.admits()
@@ -270,10 +272,14 @@ async def test_no_word_of_a_thread_is_left(rig: Rig) -> None:
         await rejects(telling, 1, "maya", "not now")
         await carried_out(telling)
         await waits_elsewhere(telling, lane(31))
-        await forgetter(rig, telling).forget(await forgetter(rig, telling).plan(lane(31)))
-        graph_left = await telling.store.digest()
+    # As the command line does it.
+    known = await asyncio.to_thread(configuration.load, rig.root, {})
+    assert await forgetting.main(known, lane(31), yes=True) == 0
+    assert "2 drafts of proposals that nobody merged" in capsys.readouterr().out
     found = await left(rig, plants.ways)
     assert not found, "\n".join(found)
+    async with rig.telling() as telling:
+        graph_left = await telling.store.digest()
     assert await rebuilt_digest(rig) == graph_left
 
 
