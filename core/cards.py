@@ -131,7 +131,8 @@ def answer(
     words = wording.clean(turn.answer).strip() or "The agent finished without a word."
     blocks: list[Block] = [Text(text=words[:LONG_ANSWER])]
     if len(words) > LONG_ANSWER:
-        blocks = [Text(text=words[:LONG_ANSWER].rsplit("\n", 1)[0] + "\n… (the whole answer is in the file)"),
+        # A block of its own: what is cut may end inside a fence.
+        blocks = [Text(text=words[:LONG_ANSWER].rsplit("\n", 1)[0]), Text(text="… (the whole answer is in the file)"),
                   Attachment(name=f"answer-{loop.handle}-{turn.number}.md", content=words)]  # fmt: skip
     if learned := memorycards.announced(turn.learned, turn.learned_alone, name=loop.driver_name):
         blocks.append(Text(text=learned))
@@ -210,7 +211,7 @@ def back(loop: Loop, down_for: float, *, running: Sequence[str], new: int, waiti
     """Return the one line after a restart that interrupted something."""
     doing = f"Carrying on with {wording.listing(running)}" if running else "Carrying on"
     if waiting:
-        doing = "The ask above still waits; its buttons work"
+        doing = "The ask above still waits; an answer to it counts as before"
     heard = (
         f"; {wording.count(new, 'message')} came in meanwhile and {'is' if new == 1 else 'are'} included"
         if new

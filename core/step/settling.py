@@ -60,7 +60,7 @@ def _answered(draft: Draft, ask: Ask, words: str, author: Author, message: str) 
         answer = questions.meant(question, words)
     except BadInput as refusal:
         raise BadInput(
-            str(refusal), remedy=f"Write `answer {ask.handle} …` or press a button. It still waits."
+            str(refusal), remedy=f"Answer anew, for example by `answer {ask.handle} …`. It still waits."
         ) from refusal
     more = replace(ask, answers=(*ask.answers, answer))
     draft.put_ask(more)

@@ -208,9 +208,9 @@ async def check_a_whisper_is_for_one(rig: Rig) -> None:
     await rig.adapter.whisper(sent.thread, rig.identity("ravi"), message.text("only you"), key="w")
     await rig.adapter.whisper(sent.thread, rig.identity("ravi"), message.text("only you"), key="w")
     to_ravi = [seen.text for seen in await rig.transcript(sent.thread, who="ravi")]
-    assert to_ravi.count("only you") == 1
+    assert sum("only you" in text for text in to_ravi) == 1
     if rig.adapter.caps.ephemeral:
-        assert "only you" not in await texts(rig, sent.thread)
+        assert not [text for text in await texts(rig, sent.thread) if "only you" in text]
 
 
 async def check_a_reaction_counts_once(rig: Rig) -> None:

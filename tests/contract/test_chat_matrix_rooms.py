@@ -140,6 +140,17 @@ async def test_a_whisper_is_an_answer_to_whom_it_is_for(rig: MatrixRig) -> None:
     assert told["m.relates_to"]["is_falling_back"] is False
 
 
+async def test_a_whisper_to_somebody_who_wrote_nothing_here_names_them(rig: MatrixRig) -> None:
+    sent = await opened(rig)
+    await rig.adapter.whisper(sent.thread, rig.identity("ravi"), message.text("you may not"), key="w")
+    (told,) = [
+        each["content"] for each in await rig.read(sent.thread) if "you may not" in each["content"]["body"]
+    ]
+    name = rig.accounts["ravi"].user[1:].partition(":")[0]
+    assert told["body"] == f"{name}\nyou may not"
+    assert (told["msgtype"], told["m.mentions"]) == ("m.notice", {})
+
+
 # ── reactions ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -49,7 +49,7 @@ async def test_a_stop_and_a_start_leave_the_ask_with_its_old_button() -> None:
         with closing(sqlite3.connect(home.database)) as database:
             assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         await daemon.start()
-        await talk.sees("The ask above still waits; its buttons work.")
+        await talk.sees("The ask above still waits; an answer to it counts as before.")
         await talk.presses(ask, "Allow once")
         await talk.answered("[result Bash] ran")
         assert (home.folder() / "workdir" / "log").read_text() == "ran\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 from uuid import uuid4
@@ -56,8 +57,12 @@ class Sending:
 
     async def post(self, place: Place, message: Message, *, key: str, answering: str = "") -> str:
         """Post under a key, into a thread; return the first event's id. `answering` is the user it is an answer to."""
-        told = self._render(place.room, message)
         reply = self._notebook.latest(*place, answering) if answering else ""
+        if answering and not reply:
+            # There is nothing of theirs to reply to: a reaction, say. Their name tells whom "you" means.
+            name = self._client.name(place.room, answering)
+            message = replace(message, title=": ".join(part for part in (name, message.title) if part))
+        told = self._render(place.room, message)
         events: list[str] = []
         sheets = told.sheets or (render.Sheet(text="", html=""),)
         for part, sheet in enumerate(sheets):
