@@ -1,4 +1,4 @@
-"""What a cancellation must not tear in two. Owns: opened, unbroken. Imports: asyncio. Effects: runs work in threads and tasks.
+"""What a cancellation must not tear in two. Owns: opened, unbroken, ended. Imports: asyncio. Effects: runs work in threads and tasks.
 
 A thread cannot be called back: what it opens for a task that is gone by then has no owner. What takes several steps to put away is
 left half put away by a cancellation between two of them.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -55,3 +55,11 @@ async def unbroken(work: Callable[[], Awaitable[T]]) -> T:
     if cancelled is None:
         return task.result()
     raise cancelled from (None if task.cancelled() else task.exception())
+
+
+async def ended(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait for its end; raise what it died of. Cancelled itself, this is not taken for the task's own end."""
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from adapters import cancelling
 from bridge.metrics import Metrics
 from core.errors import Rejected
 
@@ -33,7 +34,7 @@ async def serve(host: str, port: int, *, health: Health, metrics: Metrics) -> As
     try:
         site = web.TCPSite(runner, host, port, shutdown_timeout=1.0)
         try:
-            await site.start()
+            await cancelling.unbroken(site.start)
         except OSError as exc:
             raise Rejected(
                 f"Port {port} on {host} cannot be listened on: {os.strerror(exc.errno or errno.EADDRINUSE)}.",

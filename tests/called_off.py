@@ -63,7 +63,10 @@ async def _called_off(work: Callable[[], Coroutine[Any, Any, object]], at: int) 
     """Return how many steps there were."""
     tasks, files = asyncio.all_tasks(), _open()
     cut = _Cut(work(), at)
-    await asyncio.wait({asyncio.create_task(cut)})
+    task = asyncio.create_task(cut)
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
     await until(
         lambda: asyncio.all_tasks() <= tasks and _open() <= files,
         told=lambda: f"left at step {at}: {asyncio.all_tasks() - tasks} {_open() - files}",

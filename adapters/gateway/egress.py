@@ -70,6 +70,8 @@ class EgressDoor:
         task = asyncio.create_task(self._handle(reader, writer), name=f"egress-{ids.short(self._loop)}")
         self._open.add(task)
         task.add_done_callback(self._open.discard)
+        # A task that is cancelled before its first step never reaches its `finally`.
+        task.add_done_callback(lambda _: writer.close())
 
     async def stop(self) -> None:
         """Drop every tunnel, and every connection that was on its way in."""

@@ -9,13 +9,16 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
+from adapters import cancelling
 from adapters.gateway import egress, host, model, sockets
 from adapters.gateway.prices import PRICES, Price
 from adapters.gateway.reports import Reporter
@@ -99,6 +102,9 @@ class Gateway:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close every loop, deliver what was reported, drop the pool."""
+        await cancelling.unbroken(self._leave)
+
+    async def _leave(self) -> None:
         for loop in list(self._loops):
             await self._shut(loop)
         await self._reporter.stop(PATIENCE)
@@ -118,7 +124,7 @@ class Gateway:
                 there.model.grant(budget_usd)
                 return
             if there is not None:
-                await self._drop(self._loops.pop(loop))
+                await cancelling.unbroken(partial(self._drop, self._loops.pop(loop)))
             self._loops[loop] = await self._listen(loop, paths, budget_usd)
 
     async def close(self, loop: ids.LoopId) -> None:
@@ -130,7 +136,7 @@ class Gateway:
         async with self._changing:
             there = self._loops.pop(loop, None)
             if there is not None:
-                await self._drop(there)
+                await cancelling.unbroken(partial(self._drop, there))
         return there is not None
 
     async def _listen(self, loop: ids.LoopId, paths: tuple[Path, Path], budget_usd: float | None) -> _Open:
@@ -142,21 +148,29 @@ class Gateway:
         http = web.Server(
             door.handle, handler_cancellation=True, access_log=None, logger=silent, auto_decompress=False
         )
-        bound: list[sockets.Bound] = []
-        try:
-            bound.append(await asyncio.to_thread(sockets.bind, paths[0], self._owner))
-            bound.append(await asyncio.to_thread(sockets.bind, paths[1], self._owner))
-        except errors.LoopbridgeError:
-            await asyncio.to_thread(_unlink, bound)
-            for one in bound:
-                one.sock.close()
-            raise
-        asyncio_loop = asyncio.get_running_loop()
-        servers = (
-            await asyncio_loop.create_unix_server(lambda: _protocol(door, http), sock=bound[0].sock),
-            await asyncio.start_unix_server(out.accept, sock=bound[1].sock, limit=egress.CHUNK),
-        )
+        async with AsyncExitStack() as stack:
+            bound = [await self._bind(path, stack) for path in paths]
+            asyncio_loop = asyncio.get_running_loop()
+            # Known before they serve: a server that nobody knows cannot be closed.
+            servers = (
+                await asyncio_loop.create_unix_server(
+                    lambda: _protocol(door, http), sock=bound[0].sock, start_serving=False
+                ),
+                await asyncio.start_unix_server(
+                    out.accept, sock=bound[1].sock, limit=egress.CHUNK, start_serving=False
+                ),
+            )
+            for server in servers:
+                stack.callback(server.close)
+                await server.start_serving()
+            stack.pop_all()
         return _Open(model=door, egress=out, http=http, servers=servers, bound=tuple(bound))
+
+    async def _bind(self, path: Path, stack: AsyncExitStack) -> sockets.Bound:
+        """Bind a socket that `stack` takes away again."""
+        bound = await cancelling.opened(partial(sockets.bind, path, self._owner), _unbind)
+        stack.push_async_callback(asyncio.to_thread, _unbind, bound)
+        return bound
 
     async def _drop(self, there: _Open) -> None:
         await there.model.stop()
@@ -185,6 +199,11 @@ class _Away(asyncio.Protocol):
 
 def _stands_at(bound: Sequence[sockets.Bound], paths: Sequence[Path]) -> bool:
     return [one.path for one in bound] == list(paths) and all(sockets.stands(one) for one in bound)
+
+
+def _unbind(bound: sockets.Bound) -> None:
+    sockets.remove(bound)
+    bound.sock.close()
 
 
 def _unlink(bound: Sequence[sockets.Bound]) -> None:

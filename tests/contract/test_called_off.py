@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
 from adapters.chat.local.adapter import LocalChat
 from adapters.chat.local.client import Client
+from adapters.gateway.gateway import Gateway
 from adapters.sandbox import bwrap, host
 from bridge.clock import SystemClock
-from core import ports
+from core import ids, ports
 from tests.called_off import leavings
 from tests.contract.chat_local_rig import LocalRig
 
@@ -45,3 +47,19 @@ async def test_a_command_in_a_box(home: Path, service_user: str) -> None:
 
     assert await leavings(run) == []
     assert await leavings(run_to_file) == []
+
+
+async def test_a_loop_at_the_gateway(home: Path) -> None:
+    async def report(item: ports.GatewayReport) -> None:
+        raise AssertionError(item)
+
+    async def opens() -> None:
+        async with Gateway(
+            base_url="http://127.0.0.1:9", key="k", allow=[], owner=None, report=report, clock=SystemClock()
+        ) as gateway:
+            places = {"model_socket": home / "model.sock", "egress_socket": home / "egress.sock"}
+            await gateway.open(ids.LoopId("a" * 32), budget_usd=1.0, **places)
+            _, writer = await asyncio.open_unix_connection(places["egress_socket"])
+            writer.close()
+
+    assert await leavings(opens) == []

@@ -7,11 +7,11 @@ given later. An interaction that was never answered shows as failed: its person 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from types import TracebackType
 from typing import Any, Self
 
+from adapters import cancelling
 from adapters.chat.discord import errors, markdown, render
 from adapters.chat.discord.client import Api
 from adapters.chat.discord.errors import Refusal
@@ -45,9 +45,7 @@ class Answer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._putting_off is not None:
-            self._putting_off.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._putting_off
+            await cancelling.ended(self._putting_off)
 
     async def _put_off(self) -> None:
         # Discord's deadline is real time, whatever the bridge's clock says.

@@ -78,7 +78,7 @@ class Line:
         task, self._task = self._task, None
         try:
             if task is not None:
-                await _ended(task)
+                await cancelling.ended(task)
         finally:
             await self._hang_up()
 
@@ -149,7 +149,7 @@ class Line:
             while reader is not None and (line := await reader.readline()):
                 self._hear(json.loads(line))
         finally:
-            await _ended(greeting)
+            await cancelling.ended(greeting)
 
     async def _greet(self) -> None:
         try:
@@ -175,14 +175,6 @@ class Line:
             answer.set_result(raw["value"])
         else:
             answer.set_exception(BadInput(raw["error"], remedy=raw["remedy"]))
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancel a task and wait for its end, so that whoever waits can be cancelled too. Raises what it died of."""
-    task.cancel()
-    await asyncio.wait({task})
-    if not task.cancelled():
-        task.result()
 
 
 class _Gone(Unavailable):

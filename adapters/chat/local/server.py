@@ -39,7 +39,9 @@ class Server:
 
     async def open(self, listener: socket.socket) -> None:
         """Start accepting."""
-        self._server = await asyncio.start_unix_server(self._accept, sock=listener)
+        # Known before it serves: a server that nobody knows cannot be closed.
+        self._server = await asyncio.start_unix_server(self._accept, sock=listener, start_serving=False)
+        await self._server.start_serving()
 
     async def close(self) -> None:
         """Stop accepting and end every connection (idempotent)."""

@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -19,6 +20,7 @@ from typing import Literal, Self
 from nio.crypto import attachments
 from nio.exceptions import EncryptionError
 
+from adapters import cancelling
 from adapters.chat.matrix import names, probing, render, wire
 from adapters.chat.matrix.client import Client
 from adapters.chat.matrix.engine import Engine
@@ -155,7 +157,7 @@ class MatrixChat:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            lock = await asyncio.to_thread(_claim, self._wanted.folder)
+            lock = await cancelling.opened(partial(_claim, self._wanted.folder), os.close)
             stack.callback(os.close, lock)
             self._engine, self._parts = Engine("matrix"), Parts(self._wanted, self._clock)
             await stack.enter_async_context(self._engine)

@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack
 from aiohttp import web
 from slack_bolt.response import BoltResponse
 
+from adapters import cancelling
 from core.errors import Rejected
 from core.ports import Clock
 
@@ -67,7 +68,7 @@ class Door:
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             try:
-                await web.TCPSite(runner, self._host, self._port).start()
+                await cancelling.unbroken(web.TCPSite(runner, self._host, self._port).start)
             except OSError as exc:
                 raise Rejected(
                     f"{self._host}:{self._port} cannot be listened on", remedy="Set another port."

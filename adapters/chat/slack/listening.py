@@ -163,6 +163,7 @@ class Listening:
         finally:
             self._hearing.catch_up()
             recovering.cancel()
+            await asyncio.gather(recovering, return_exceptions=True)
 
     async def _write_now_and_then(self) -> None:
         while True:
