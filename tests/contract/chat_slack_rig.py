@@ -242,9 +242,11 @@ class SlackRig:
 
     async def transcript(self, thread: ThreadKey, *, who: str = "maya") -> Sequence[Seen]:
         place = names.place(thread)
+        # What is told to somebody alone stands in the channel until the thread has a reply.
+        alone = [line for line in self.slack.transcript(place.channel, who=who) if line.to]
         return [
             Seen(id=line.ts, author=line.author, text=line.text, bot=line.bot, reactions=line.reactions)
-            for line in self.slack.transcript(place.channel, place.root, who=who)
+            for line in (*self.slack.transcript(place.channel, place.root, who=who), *alone)
         ]
 
     async def pinged(self, thread: ThreadKey, posted: str) -> Sequence[str]:

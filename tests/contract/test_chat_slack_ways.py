@@ -284,6 +284,26 @@ async def test_a_whisper_finds_who_left_the_channel(rig: SlackRig) -> None:
     assert [line.text for line in rig.slack.transcript(rig.slack.dm("ravi"))] == ["only you"]
 
 
+async def test_a_whisper_is_shown_where_there_is_no_thread_yet(rig: SlackRig) -> None:
+    sent = await opened(rig)
+
+    async def whispered(words: str) -> None:
+        await rig.adapter.whisper(sent.thread, rig.identity("ravi"), message.text(words), key=words)
+
+    def heard(thread: str | None) -> list[str]:
+        return [line.text for line in rig.slack.transcript("general", thread, who="ravi") if line.to]
+
+    await whispered("before")
+    assert (heard(None), heard(sent.message)) == (["before"], [])
+    await rig.slack.user_posts("maya", "general", "a reply", thread=sent.message)
+    await whispered("between")
+    await rig.adapter.post(sent.thread, message.text("on it"), key="card")
+    asked = len(rig.slack.called("conversations.replies"))
+    await whispered("after")
+    assert (heard(None), heard(sent.message)) == (["before"], ["between", "after"])
+    assert len(rig.slack.called("conversations.replies")) == asked
+
+
 async def test_a_form_that_cannot_be_opened_is_said(rig: SlackRig) -> None:
     sent = await opened(rig)
     button = message.Button(label="Deny…", token=Token("d" * 32), wants_text="Why not?")

@@ -46,6 +46,7 @@ async def test_nothing_is_acked_before_it_is_stored(rig: SlackRig) -> None:
 
 async def test_a_silent_line_is_noticed_and_replaced(rig: SlackRig) -> None:
     sent = await opened(rig)
+    await rig.slack.settled()  # what was not acked before the line fell silent is told again
     rig.slack.half_open()
     await rig.user_posts("is anybody there?", thread=sent.thread)
     assert (await taken(rig, events.Posted)).text == "is anybody there?"
@@ -300,3 +301,20 @@ async def test_a_post_that_was_called_off_is_looked_for_after_the_restart(rig: S
     await rig.adapter.post(sent.thread, message.text("the answer"), key="k")
     assert reads(rig) == before + 1
     assert (await texts(rig, sent.thread)).count("the answer") == 1
+
+
+async def test_what_is_to_be_said_outlasts_a_revoked_token() -> None:
+    async with SlackRig() as rig:
+        sent = await opened(rig)
+        card = await rig.adapter.post(sent.thread, message.text("working"), key="card")
+        team = rig.slack.team()
+        rig.slack.revoke_tokens(team=team)
+        with pytest.raises(Unavailable, match="revoked"):
+            await rig.adapter.post(sent.thread, message.text("done"), key="answer")
+        with pytest.raises(Unavailable, match="revoked"):
+            await rig.adapter.edit(sent.thread, card, message.text("finished"))
+        team.revoked = False
+        await rig.adapter.post(sent.thread, message.text("done"), key="answer")
+        await rig.adapter.edit(sent.thread, card, message.text("finished"))
+        said = [line.text for line in rig.slack.transcript("general", sent.message)]
+        assert said[-2:] == ["finished", "done"]

@@ -149,7 +149,9 @@ class SlackStage:
     async def reads(self, who: str, thread: object) -> list[str]:
         assert isinstance(thread, str)
         bot = self._slack.team().bot
-        lines = self._slack.transcript("general", thread, who=who)
+        # What is told to somebody alone stands in the channel until there is a reply.
+        alone = [line for line in self._slack.transcript("general", who=who) if line.to]
+        lines = [*alone, *self._slack.transcript("general", thread, who=who)]
         return [line.text for line in lines if line.author in (bot.name, bot.handle)]
 
 

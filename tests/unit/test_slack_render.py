@@ -185,3 +185,21 @@ def test_a_draft_goes_along_where_it_fits() -> None:
 
     assert value("make test") == "f" * 32 + "\nmake test"
     assert value("x" * 3_000) == "f" * 32
+
+
+def test_who_is_called_stands_at_the_head_of_an_answer(world: worlds.World) -> None:
+    team = team_of(world)
+    user = next(iter(team.users))
+    answer = Message(
+        blocks=(message.Text(text="Fixed. It was the clock."), message.Code(text="a = 1")),
+        notify=(IdentityKey(f"slack:{team.id}/{user}"),),
+    )
+    (part,) = render.parts(answer, team.id)
+    first, *rest = (rendering.block_text(team, block) for block in part.blocks)
+    assert first == f"@{team.users[user].handle} Fixed. It was the clock."
+    assert rest == ["a = 1"]
+    (part,) = render.parts(Message(blocks=(message.Code(text="a = 1"),), notify=answer.notify), team.id)
+    assert [rendering.block_text(team, block).strip() for block in part.blocks] == [
+        f"@{team.users[user].handle}",
+        "a = 1",
+    ]

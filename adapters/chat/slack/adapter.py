@@ -18,11 +18,12 @@ import aiohttp
 
 from adapters.chat.slack import names, probe, workspace
 from adapters.chat.slack.client import TIMEOUT, Api, quiet_logger
+from adapters.chat.slack.errors import outlasting
 from adapters.chat.slack.listening import Listening, Reach, Setup
 from adapters.chat.slack.names import Place
 from adapters.chat.slack.shelf import Shelf
 from adapters.chat.slack.workspace import Workspace
-from core.errors import Rejected
+from core.errors import Rejected, Unavailable
 from core.events import FileRef
 from core.ids import IdentityKey, ThreadKey
 from core.message import Caps, Message
@@ -117,6 +118,8 @@ class SlackChat:
 
     def _workspace(self, team: str) -> Workspace:
         home = self._workspaces.get(team)
+        if home is None and self._refused:
+            raise Unavailable(f"Slack refused a token, and the workspace {team} may be its")
         if home is None:
             raise Rejected(f"the app is not installed in the Slack workspace {team}")
         return home
@@ -155,18 +158,21 @@ class SlackChat:
         """Post under an idempotency key; return the ts of the (first) message."""
         home, place = self._place(thread)
         home.sessions.show(place, message)
-        return await home.voice.post(place, message, key=key)
+        with outlasting():
+            return await home.voice.post(place, message, key=key)
 
     async def edit(self, thread: ThreadKey, posted: str, message: Message) -> None:
         """Replace a message that `post` returned."""
         home, place = self._place(thread)
         home.sessions.show(place, message)
-        await home.voice.edit(place, posted, message)
+        with outlasting():
+            await home.voice.edit(place, posted, message)
 
     async def whisper(self, thread: ThreadKey, to: IdentityKey, message: Message, *, key: str) -> None:
         """Tell one person alone."""
         home, place = self._place(thread)
-        await home.voice.whisper(place, to, message, key=key)
+        with outlasting():
+            await home.voice.whisper(place, to, message, key=key)
 
     async def react(self, thread: ThreadKey, message: str, emoji: str) -> None:
         """Put an emoji on a message (idempotent); a command that is no message has nothing to put it on."""

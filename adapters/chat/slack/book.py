@@ -75,6 +75,10 @@ class Book:
             self.forget(next(iter(self._pages)))
         return page
 
+    def known(self, place: Place) -> Page | None:
+        """Return what is known of a thread without asking Slack."""
+        return self._pages.get(place)
+
     def pages(self) -> list[tuple[Place, Page]]:
         """Return what is known of each thread, the last spoken in last."""
         return list(self._pages.items())

@@ -44,6 +44,10 @@ SAYINGS: Mapping[str, tuple[str, str]] = {
     "expired_trigger_id": ("Slack waited three seconds for the form and no longer", "Press it once more."),
 }  # fmt: skip
 
+UNKNOWN = frozenset(
+    {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "app_uninstalled"}
+)
+
 
 class Uncertain(Unavailable):
     """Slack was reached, or may have been: whether the call took effect is not known."""
@@ -62,6 +66,17 @@ def slack_errors(what: str) -> Iterator[None]:
         raise Unavailable("Slack cannot be reached", remedy="Check this machine's network.") from exc
     except (aiohttp.ClientError, SlackClientError, OSError) as exc:
         raise Uncertain(f"the connection to Slack broke during {what}") from exc
+
+
+@contextmanager
+def outlasting() -> Iterator[None]:
+    """Have what is said wait for a token that is good again: a refused token is no word about the message."""
+    try:
+        yield
+    except Rejected as exc:
+        if name_of(exc) not in UNKNOWN:
+            raise
+        raise Unavailable(str(exc), remedy=exc.remedy) from exc
 
 
 def translated(exc: SlackApiError, what: str) -> PortError:

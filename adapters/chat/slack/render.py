@@ -86,19 +86,27 @@ def excerpt(text: str) -> str:
 def _pieces(message: Message, called: Sequence[str], *, files: bool) -> Iterator[_Piece]:
     title = " ".join(mrkdwn.clean(message.title).split())
     opening = [Span(text=title, bold=True)] if title else []
+    pieces = (piece for block in message.blocks for piece in _block(block, files=files))
     if title or called:
-        yield from _opening(opening, called)
-    for block in message.blocks:
-        yield from _block(block, files=files)
+        # Without a title, who is called stands at the head of what they are told.
+        first = None if title else next(pieces, None)
+        yield from _opening(opening, called, first)
+    yield from pieces
 
 
-def _opening(title: list[Span], called: Sequence[str]) -> Iterator[_Piece]:
+def _opening(title: list[Span], called: Sequence[str], first: _Piece | None) -> Iterator[_Piece]:
     calls: list[Raw] = []
     for user in called:
         calls += [{"type": "user", "user_id": user}, {"type": "text", "text": " "}]
+    if first is not None and _is_prose(first):
+        (section,) = first.block["elements"]
+        told = _rich("rich_text_section", [*calls, *section["elements"]])
+        yield _Piece(block=told, size=first.size, text=first.text)
+        return
     for place, run in enumerate(list(mrkdwn.split(title, PIECE)) or [[]]):
-        piece = _prose(run, before=calls if place == 0 else [])
-        yield piece
+        yield _prose(run, before=calls if place == 0 else [])
+    if first is not None:
+        yield first
 
 
 def _block(block: words.Block, *, files: bool) -> Iterator[_Piece]:
@@ -170,6 +178,11 @@ def _prose(run: Sequence[Span], *, before: Sequence[Raw] = ()) -> _Piece:
     elements = [*before, *(mrkdwn.element(span) for span in run)]
     text = "".join(span.text for span in run)
     return _Piece(block=_rich("rich_text_section", elements), size=len(text) + 1, text=text)
+
+
+def _is_prose(piece: _Piece) -> bool:
+    block = piece.block
+    return bool(block["type"] == "rich_text" and block["elements"][0]["type"] == "rich_text_section")
 
 
 def _fixed(text: str) -> Iterator[_Piece]:

@@ -14,6 +14,7 @@ from adapters.chat.slack.book import Book, Page
 from adapters.chat.slack.client import Api
 from adapters.chat.slack.errors import Uncertain, name_of
 from adapters.chat.slack.names import Me, Place
+from adapters.chat.slack.payload import rows
 from adapters.chat.slack.render import Part
 from core.errors import Rejected
 from core.ids import IdentityKey, derived
@@ -153,11 +154,12 @@ class Speaking:
     # ── whispers ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def whisper(self, place: Place, to: IdentityKey, message: Message, *, key: str) -> None:
-        """Tell one person alone: in the thread, or in a direct message when they are not in the channel.
+        """Tell one person alone: in the thread (in the channel, while it is none yet), or in a direct message when they are not there.
 
         Slack keeps no ephemeral message, so a key holds within this process: after a crash a whisper may be heard twice.
         """
         _, user = names.user_of(to)
+        where = await self._heard_in(place)
         for number, part in enumerate(render.parts(message, self._me.team, files=False)):
             told = f"{key}~{number}"
             if told in self._whispered:
@@ -167,7 +169,7 @@ class Speaking:
                     "chat.postEphemeral",
                     channel=place.channel,
                     user=user,
-                    thread_ts=place.thread_ts or None,
+                    thread_ts=where or None,
                     text=part.text,
                     blocks=list(part.blocks),
                 )
@@ -178,6 +180,18 @@ class Speaking:
             self._whispered[told] = None
             while len(self._whispered) > WHISPERED:
                 self._whispered.popitem(last=False)
+
+    async def _heard_in(self, place: Place) -> str:
+        """Return the thread a whisper is shown in, empty for the channel: Slack shows none under a message that nobody replied to yet."""
+        root = place.thread_ts
+        known = self._book.known(place)
+        if not root or (known and any(ts != root for parts in known.parts.values() for ts in parts.values())):
+            return root
+        try:
+            answer = await self._api.call("conversations.replies", channel=place.channel, ts=root, limit=2)
+        except Rejected:
+            return root
+        return root if len(rows(answer, "messages")) > 1 else ""
 
     async def _direct(self, user: str, part: Part, key: str) -> None:
         opened = await self._api.call("conversations.open", users=user)

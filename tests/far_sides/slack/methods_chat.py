@@ -170,7 +170,13 @@ def ephemeral(office: Office, team: Team, args: Args) -> dict[str, Any]:
         ts=office.world.ts(), channel=channel.id, team=team.id, user=team.bot.id, bot_id=team.bot.bot_id, app_id=team.app.id,
         thread_ts=thread_of(channel, args), to=user.id, **content(office, args),
     )  # fmt: skip
-    channel.ephemerals.append(message)
+    root = message.thread_ts
+    if not root or any(each.thread_ts == root for each in channel.messages.values()):
+        channel.ephemerals.append(message)
+    else:
+        office.warnings.append(
+            f"{message.ts}: an ephemeral message under {root}, which nobody replied to, is not shown"
+        )
     return {"message_ts": message.ts}
 
 
