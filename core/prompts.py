@@ -47,6 +47,9 @@ def conflict(layer: str, files: Sequence[str]) -> str:
     )
 
 
+_EDITED = "Your proposal"
+
+
 def edit_proposal(handle: str, layer: str, words: str, *, conflicting: bool) -> str:
     """Return what a loop is told when somebody wants its proposal changed."""
     more = (
@@ -55,9 +58,14 @@ def edit_proposal(handle: str, layer: str, words: str, *, conflicting: bool) -> 
         else ""
     )
     return (
-        f"Your proposal {handle} for {layer} is to be changed: {words}\n"
+        f"{_EDITED} {handle} for {layer} is to be changed: {words}\n"
         f"Change the files in /loop/context/{layer} and promote again; that replaces what you proposed.{more}"
     )
+
+
+def edited_by(name: str) -> str:
+    """Return how a prompt tells what somebody wants changed in a proposal: they may have said it in whatever thread."""
+    return f"{_said_by(name)}\n{_EDITED} "
 
 
 def news(changes: Sequence[str]) -> str:
@@ -79,11 +87,15 @@ def said(inputs: Sequence[Input]) -> str:
             f'<conversation untrusted="yes">\nAlso said in the thread meanwhile, for your information:\n{lines}\n</conversation>'
         )
     parts += [
-        f'<said by="{attribute(entry.author)}">\n{quoted(entry.text)}{_files(entry)}\n</said>'
+        f"{_said_by(entry.author)}\n{quoted(entry.text)}{_files(entry)}\n</said>"
         for entry in inputs
         if entry.turn
     ]
     return "\n\n".join(parts)
+
+
+def _said_by(name: str) -> str:
+    return f'<said by="{attribute(name)}">'
 
 
 def _message(entry: Input) -> str:

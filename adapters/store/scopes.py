@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from adapters.store import proposals
 from adapters.store.hand import Hand
-from core import commands, forget, forget_records, graph, ids, layers, wording
+from core import commands, forget, forget_records, graph, ids, layers, prompts, wording
 from core.errors import BadInput
 from core.proposals import Proposal
 
@@ -38,6 +38,8 @@ FILE_ID = "SELECT json_extract(props, '$.id') FROM node WHERE key = :key"
 RELAYED = (
     "SELECT key, audience FROM node WHERE kind = 'message' AND instr(key, '#' || :thread || '#') ORDER BY key"
 )
+# Loops that were told what somebody wants changed in a proposal.
+EDITED = "SELECT DISTINCT loop FROM turn WHERE instr(prompt, :words) ORDER BY loop"
 FOLLOWED = "SELECT loop FROM follow WHERE thread = :thread"
 PAST = "\U0010ffff"
 
@@ -62,6 +64,7 @@ def of_person(
         for key in hand.column(COMES_FROM, key=message, kind="distilled_from")
         if key.startswith(graph.MARK)
     }
+    edited = {key for name in names for key in hand.column(EDITED, words=prompts.edited_by(name))}
     waiting = {key for account in people for key in hand.column(LOOPS_WAITING, key=account)}
     own = [key for member in members for key in hand.column(OF_THREAD, thread=_alone(member))]
     facts_of = {row["key"] for row in signed if row["kind"] == "memory"} | set(_repeated(messages, hand))
@@ -74,7 +77,9 @@ def of_person(
         decided=frozenset(decided),
         renamed={graph.person(ids.IdentityKey(key)): new for key, new in people.items()} | files,
         gone=frozenset(own) | frozenset(_tags(begun, hand)),
-        loops=frozenset(key for lane in lanes for key in hand.column(LOOPS_OF, thread=lane)) | waiting,
+        loops=frozenset(key for lane in lanes for key in hand.column(LOOPS_OF, thread=lane))
+        | waiting
+        | edited,
         given=_loops(_given([*messages, *facts_of, *begun, *decided], hand)),
         attached=frozenset(filter(None, (hand.value(FILE_ID, key=key) for key in files))),
         titles=frozenset(_titles(messages, hand)),

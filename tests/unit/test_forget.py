@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -327,13 +328,15 @@ async def proposes(telling: Telling, number: int, title: str, *grounds: Grounds)
     await telling.tell(proposed)
 
 
-async def rejects(telling: Telling, number: int, name: str, words: str) -> None:
+async def weighs(
+    telling: Telling, number: int, choice: Literal["reject", "edit"], name: str, words: str
+) -> None:
     (known,) = await telling.store.find_proposal(f"{number:032x}")
-    rejected = events.ProposalWeighed(
-        lane=known.thread, at=telling.clock.now(), proposal=f"{number:032x}", choice="reject", words=words, author=who(name), message="90",
+    said = events.ProposalWeighed(
+        lane=known.thread, at=telling.clock.now(), proposal=f"{number:032x}", choice=choice, words=words, author=who(name), message="90",
         via=lane(9),
     )  # fmt: skip
-    await telling.tell(rejected)
+    await telling.tell(said)
 
 
 async def test_proposals_and_readers(rig: Rig) -> None:
@@ -354,7 +357,7 @@ async def test_proposals_and_readers(rig: Rig) -> None:
                 f"title of {number}",
                 Grounds(claim="claim:knowledge/x.md#1", path="x.md", text=text, sources=(rests,)),
             )
-        await rejects(telling, 11, "ada", "adasword nine")
+        await weighs(telling, 11, "reject", "ada", "adasword nine")
         await telling.tell(
             events.Referred(
                 lane=lane(11),

@@ -26,7 +26,7 @@ from core.ids import CallId, LoopId, ThreadKey, message_key
 from core.message import Message, Text
 from core.proposals import Grounds
 from tests.unit.journal_rig import Rig, Telling, lane, who
-from tests.unit.test_forget import everything, forgetter, rebuilt_digest, rejects
+from tests.unit.test_forget import everything, forgetter, rebuilt_digest, weighs
 
 ASKED = {
     "questions": [
@@ -250,13 +250,21 @@ async def test_no_word_of_a_person_is_left(rig: Rig) -> None:
         await telling.tell(events.TurnResult(**await telling.of_turn(theirs), text="Mending.", session="s1"))
         await telling.results(theirs, "Mended.", "7" * 40)
         await follows(plants, theirs)
-        await rejects(telling, 1, "ada", plants.word("reason of a rejection"))
+        # One to whose proposal they said something, from another thread.
+        edited = lane(44)
+        await telling.starts(edited, "maya", "write it down")
+        await plants.proposes(edited, 3)
+        await telling.results(edited, "Proposed.", "5" * 40)
+        await weighs(telling, 3, "edit", "ada", plants.word("what is to be changed in a proposal"))
+        await telling.results(edited, "Changed.", "4" * 40)
+        await weighs(telling, 1, "reject", "ada", plants.word("reason of a rejection"))
         await carried_out(telling)
         await waits_elsewhere(telling, lane(31))
         plan = await forgetter(rig, telling).plan("@ada")
         await forgetter(rig, telling).forget(plan)
         graph_left = await telling.store.digest()
-    found = await left(rig, {**plants.ways, "ada": "the name"})
+    theirs_alone = {word: way for word, way in plants.ways.items() if not way.endswith(" 3")}
+    found = await left(rig, {**theirs_alone, "ada": "the name"})
     assert not found, "\n".join(found)
     assert await rebuilt_digest(rig) == graph_left
 
@@ -269,7 +277,7 @@ async def test_no_word_of_a_thread_is_left(rig: Rig, capsys: pytest.CaptureFixtu
         await a_loop_of_theirs(plants, lane(31))
         await loops_of_others(plants, lane(31), key)
         await plants.proposes(lane(31), 2)
-        await rejects(telling, 1, "maya", "not now")
+        await weighs(telling, 1, "reject", "maya", "not now")
         await carried_out(telling)
         await waits_elsewhere(telling, lane(31))
     # As the command line does it.
