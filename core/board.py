@@ -59,7 +59,7 @@ def _waiting(seen: Seen, at: datetime, link: Link) -> str:
     asked = f"ask {', '.join(ask.handle for ask in seen.asks)} · " if seen.asks else ""
     since = min((ask.asked_at for ask in seen.asks), default=seen.loop.updated_at)
     waited = wording.duration((at - since).total_seconds())
-    return f"{_named(seen, link)}{_tags(seen)} · {asked}waits for {wording.line(seen.loop.driver_name, 30)} · since {waited}"
+    return f"{_named(seen, link)}{_tags(seen)} · {asked}waits for {wording.line(seen.loop.driver_name, 30)} · for {waited}"
 
 
 def _named(seen: Seen, link: Link) -> str:

@@ -83,7 +83,7 @@ def _told(since: datetime, after: timedelta, at: datetime) -> int:
 
 
 def _reminder(waits: Sequence[Waiting], now: datetime) -> Message:
-    lines = [f"{each.words}, since {_for(each.since, now)}" for each in waits]
+    lines = [f"{each.words}, for {_for(each.since, now)}" for each in waits]
     head = "Still waiting here: " if len(lines) == 1 else "Still waiting here:\n- "
     calls = tuple(dict.fromkeys(key for each in waits for key in each.calls))
     return Message(blocks=(Text(text=head + "\n- ".join(_first(lines)) + "."),), notify=calls)
@@ -114,7 +114,7 @@ def digest(
             lines.append(f"and {wording.count(hidden, 'loop')} where not everybody here can read")
         blocks.append(Text(text="**Moved**\n- " + "\n- ".join(_first(lines))))
     if open_waits:
-        lines = [f"{each.words}, since {_for(each.since, now)}" for each in open_waits]
+        lines = [f"{each.words}, for {_for(each.since, now)}" for each in open_waits]
         blocks.append(Text(text="**Waiting**\n- " + "\n- ".join(_first(lines))))
     return Message(title=f"The last {_for(since, now)}", blocks=tuple(blocks))
 

@@ -106,7 +106,7 @@ def home(
     """
     asked = [
         f"{_linked(f'ask {ask.handle}', link(loop.thread) if reads(loop) else '')} of #{loop.handle} ·"
-        f" {wording.line(loop.title, 60) if reads(loop) else board.UNTITLED} · since {wording.duration((at - ask.asked_at).total_seconds())}"
+        f" {wording.line(loop.title, 60) if reads(loop) else board.UNTITLED} · for {wording.duration((at - ask.asked_at).total_seconds())}"
         for ask, loop in waiting
     ]
     own = [_brief(loop, at, link) for loop in mine]
@@ -165,7 +165,8 @@ def diff(loop: Loop, changes: str) -> Message:
     if len(plain) <= DIFF_SHOWN:
         return Message(title=f"Changes of #{loop.handle}", blocks=(Code(text=plain, language="diff"),))
     cut = plain[:DIFF_SHOWN].rsplit("\n", 1)[0]
-    more = f"… {wording.count(plain.count(chr(10)) + 1, 'line')} in all, whole in the file."
+    lines = plain.count("\n") + (not plain.endswith("\n"))
+    more = f"… {wording.count(lines, 'line')} in all, whole in the file."
     return Message(
         title=f"Changes of #{loop.handle}",
         blocks=(

@@ -135,7 +135,11 @@ async def test_ephemerals_are_for_one(slack: Slack, web: AsyncWebClient) -> None
     await slack.user_posts("maya", "general", "and", thread=sent)
     await web.chat_postEphemeral(channel=sent.channel, user=ravi.id, text="only you", thread_ts=sent.ts)
     assert [line.text for line in slack.transcript("general", sent, who="maya")] == ["hello", "and"]
-    assert [line.text for line in slack.transcript("general", sent, who="ravi")] == ["hello", "and", "only you"]
+    assert [line.text for line in slack.transcript("general", sent, who="ravi")] == [
+        "hello",
+        "and",
+        "only you",
+    ]
     slack.channel("general").members.remove(maya.id)
     assert (
         await error(web.chat_postEphemeral(channel=sent.channel, user=maya.id, text="x"))

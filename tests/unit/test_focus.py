@@ -95,7 +95,7 @@ def test_the_board_as_people_read_it() -> None:
     assert f"**auth** · #{loop(1).handle} Fix login (working) · 0 s ago" in words
     assert "**Ready for a driver**\n" in words
     assert "Anyone? · web · 24 h ago" in words
-    assert "May I · waits for Ravi · since 0 s" in words
+    assert "May I · waits for Ravi · for 0 s" in words
     assert "Just so · " in words
     assert "line 4\n… and 2 more" in words
     assert "1 loop faded" in words
