@@ -380,15 +380,37 @@ async def test_a_server_that_is_not_there_is_unavailable(rig: MatrixRig) -> None
     await rig.open()
 
 
-async def test_a_revoked_token_ends_the_stream_with_a_word(rig: MatrixRig) -> None:
-    token = rig.token
-    await rig.synapse.ask("POST", "/_matrix/client/v3/logout", token=token, body={})
+async def test_a_revoked_token_is_replaced_by_the_password_and_nothing_is_given_up(rig: MatrixRig) -> None:
+    sent = await opened(rig)
+    await rig.synapse.ask("POST", "/_matrix/client/v3/logout", token=rig.token, body={})
+    # What is said now is not refused for good: it is said under the next token.
+    with pytest.raises(Unavailable):
+        await rig.adapter.post(sent.thread, message.text("the answer"), key="answer")
     await rig.user_posts("wakes the stream up")
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(Unavailable) as caught:
         await asyncio.wait_for(rig.listening, PATIENCE)
     assert "M_UNKNOWN_TOKEN" in str(caught.value)
-    assert "password" in caught.value.remedy
     await rig.adapter.__aexit__(None, None, None)
     await rig.open()
     await rig.user_posts("back")
     assert [each.text for each in await fresh(rig, 2)] == ["wakes the stream up", "back"]
+    await rig.adapter.post(sent.thread, message.text("the answer"), key="answer")
+    assert [text for text in await texts(rig, sent.thread) if text == "the answer"] == ["the answer"]
+
+
+async def test_a_revoked_token_without_a_password_ends_the_stream_with_a_word(rig: MatrixRig) -> None:
+    await rig.close()
+    await rig.open(password="")
+    await rig.synapse.ask("POST", "/_matrix/client/v3/logout", token=rig.token, body={})
+    await rig.user_posts("wakes the stream up")
+    with pytest.raises(Rejected) as caught:
+        await asyncio.wait_for(rig.listening, PATIENCE)
+    assert "password" in caught.value.remedy
+
+
+async def test_a_wrong_password_is_told_as_one(rig: MatrixRig) -> None:
+    with pytest.raises(Rejected) as caught:
+        async with rig.build(password="not this one", home=rig.home / "elsewhere"):
+            pass
+    assert "does not take the bot's password" in str(caught.value)
+    assert "matrix.user_id" in caught.value.remedy

@@ -9,13 +9,13 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from nio.crypto import attachments
 from nio.exceptions import EncryptionError
@@ -24,7 +24,7 @@ from adapters import cancelling
 from adapters.chat.matrix import names, probing, render, wire
 from adapters.chat.matrix.client import Client
 from adapters.chat.matrix.engine import Engine
-from adapters.chat.matrix.faults import Refusal
+from adapters.chat.matrix.faults import UNKNOWN_TOKEN, Refusal
 from adapters.chat.matrix.hearing import Hearing
 from adapters.chat.matrix.identity import Identity
 from adapters.chat.matrix.invites import Invites
@@ -41,6 +41,7 @@ from core.ids import IdentityKey, ThreadKey
 from core.message import Message
 from core.ports import Clock, Emit, Finding, History
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 Unsigned = Literal["send", "withhold"]
 
@@ -188,46 +189,59 @@ class MatrixChat:
     # ── inbound ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def listen(self, emit: Emit) -> None:
-        """Hand everything that happens to `emit` until cancelled. Raises Rejected when the access token is no longer taken."""
+        """Hand everything that happens to `emit` until cancelled.
+
+        Raises Rejected when the access token is no longer taken, and Unavailable when the password gets a new one at the next start.
+        """
         here = asyncio.get_running_loop()
 
         async def deliver(event: Event) -> None:
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_emitted(emit, event), here))
 
-        await self._engine.do(self._at_work.sync.run(deliver))
+        listening = self._at_work.sync.run(deliver)
+        await (self._done(listening) if self._wanted.account.password else self._engine.do(listening))
+
+    async def _done(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have something done. Under a token that died it is not refused for good: it waits for the next one."""
+        try:
+            return await self._engine.do(work)
+        except Refusal as refusal:
+            if refusal.code != UNKNOWN_TOKEN:
+                raise
+            raise Unavailable(str(refusal)) from refusal
 
     # ── outbound ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def post(self, thread: ThreadKey, message: Message, *, key: str) -> str:
         """Post under an idempotency key; return the event's id."""
         place = names.place_of(thread)
-        return await self._engine.do(self._at_work.sending.post(place, message, key=key))
+        return await self._done(self._at_work.sending.post(place, message, key=key))
 
     async def edit(self, thread: ThreadKey, posted: str, message: Message) -> None:
         """Replace a message that `post` returned."""
         place = names.place_of(thread)
-        await self._engine.do(self._at_work.sending.edit(place, posted, message))
+        await self._done(self._at_work.sending.edit(place, posted, message))
 
     async def whisper(self, thread: ThreadKey, to: IdentityKey, message: Message, *, key: str) -> None:
         """Answer one person, in the thread: Matrix has no word for one person alone there."""
         place, user = names.place_of(thread), names.user_of(to)
-        await self._engine.do(self._at_work.sending.post(place, message, key=key, answering=user))
+        await self._done(self._at_work.sending.post(place, message, key=key, answering=user))
 
     async def react(self, thread: ThreadKey, message: str, emoji: str) -> None:
         """Put an emoji on a message (idempotent)."""
         place = names.place_of(thread)
-        await self._engine.do(self._at_work.sending.react(place.room, message, emoji))
+        await self._done(self._at_work.sending.react(place.room, message, emoji))
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def history(self, thread: ThreadKey, *, upto: str, limit: int) -> History:
         """Return the thread up to and including message `upto`."""
         place = names.place_of(thread)
-        return await self._engine.do(self._at_work.past.read(place, upto=upto, limit=limit))
+        return await self._done(self._at_work.past.read(place, upto=upto, limit=limit))
 
     async def fetch(self, file: FileRef, into: Path, *, max_bytes: int) -> None:
         """Download (and decrypt) a posted file to `into`."""
-        content = await self._engine.do(self._at_work.fetch(file, max_bytes))
+        content = await self._done(self._at_work.fetch(file, max_bytes))
         await asyncio.to_thread(into.write_bytes, content)
 
     async def probe(self) -> Sequence[Finding]:

@@ -73,7 +73,7 @@ async def _log_in(client: Client, account: Account, device: str) -> dict[str, st
     if not account.password:
         raise BadInput(
             "Matrix needs the bot account's password or an access token: no device of it is kept here yet",
-            remedy="Give `password` or `access_token` in the settings, or put the home's folder `matrix` back from a backup.",
+            remedy="Give `password` or `access_token` in the settings, or put the home's folder `keys/matrix` back from a backup.",
         )
     body: dict[str, Any] = {
         "type": "m.login.password",
@@ -83,7 +83,15 @@ async def _log_in(client: Client, account: Account, device: str) -> dict[str, st
     }
     if device:
         body["device_id"] = device
-    answer = await client.ask("POST", f"{API}/login", body=body)
+    try:
+        answer = await client.ask("POST", f"{API}/login", body=body)
+    except Refusal as refusal:
+        if refusal.code != "M_FORBIDDEN":
+            raise
+        raise Rejected(
+            f"the homeserver does not take the bot's password ({refusal})",
+            remedy="Look whether matrix.user_id and the password belong together. Nothing was changed.",
+        ) from refusal
     if answer["user_id"] != account.user:
         raise BadInput(
             f"the account is {answer['user_id']}, and the settings say {account.user}", remedy=OTHER
