@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from core import asks, commands, people, wording
+from core.commands import Command
 from core.errors import BadInput
 from core.events import Posted
 from core.people import Member
@@ -51,9 +52,19 @@ def posted(draft: Draft, event: Posted) -> None:
 
 def _ordered(draft: Draft, event: Posted, member: Member | None, words: str) -> None:
     try:
-        orders.obey(draft, event, member, commands.parse(words))
+        orders.obey(draft, event, member, _command(draft, member, words))
     except BadInput as refusal:
         draft.tell(event.author.identity, str(refusal), refusal.remedy)
+
+
+def _command(draft: Draft, member: Member | None, words: str) -> Command:
+    """Parse a command. Raises BadInput: whoever may order nothing hears that, and no grammar."""
+    try:
+        return commands.parse(words)
+    except BadInput:
+        if member is None:
+            raise admission.stranger(draft) from None
+        raise
 
 
 def _typed(draft: Draft, text: str) -> tuple[str, str, str] | None:

@@ -81,6 +81,10 @@ def test_strangers_get_nothing_but_a_way_in() -> None:
     story.says("eve", "/loop fix everything please")
     assert story.desk.loop is None
     assert "Ada can let you in" in story.told()
+    for words in ("/loop frobnicate", "/loop --nonsense fix it"):
+        story.says("eve", words)
+        assert "Ada can let you in" in story.told()
+        assert "Nearest" not in story.told()
     story.says("eve", "just talking")
     assert story.last == []
 
