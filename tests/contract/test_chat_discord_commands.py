@@ -148,8 +148,10 @@ async def test_words_beyond_the_limit_share_one(rig: DiscordRig) -> None:
     own, shared = slash.split(subcommands.WORDS)
     if not shared:
         pytest.skip("every word has a subcommand of its own")
-    await rig.far.hands.user_slash(rig.people["maya"], rig.general, "loop more", words=f"{shared[0].name} x")
-    assert (await taken(rig, events.Posted)).text == f"/loop {shared[0].name} x"
+    await rig.far.hands.user_slash(
+        rig.people["maya"], rig.general, "loop more", words=f"{shared[0].name} list"
+    )
+    assert (await taken(rig, events.Posted)).text == f"/loop {shared[0].name} list"
     values = [
         value
         for _, value in await rig.far.hands.user_completes(

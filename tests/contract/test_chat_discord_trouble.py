@@ -381,6 +381,18 @@ async def test_a_missing_permission_is_named_to_whoever_asked(rig: DiscordRig) -
     assert "kept" in told.text
 
 
+async def test_a_missing_permission_is_named_to_whose_plain_words_are_acted_on(rig: DiscordRig) -> None:
+    sent, thread, _ = await started(rig)
+    said = rig.far.hands.user_posts(rig.people["maya"], thread, "and now the other one")
+    await taken(rig, events.Posted)
+    rig.far.world.deny(rig.general, rights.SEND_MESSAGES_IN_THREADS)
+    await rig.adapter.react(sent.thread, str(said.id), "👀")
+    with pytest.raises(Rejected, match="I lack Send Messages in Threads"):
+        await rig.adapter.post(sent.thread, message.text("the answer"), key="a")
+    (told,) = rig.far.hands.sees(rig.people["maya"], rig.far.world.direct(rig.people["maya"]))
+    assert "I lack Send Messages in Threads" in told.text
+
+
 async def test_a_channel_that_was_closed_to_the_bridge(rig: DiscordRig) -> None:
     sent, _, posted = await started(rig)
     rig.far.world.deny(rig.general, rights.VIEW_CHANNEL)

@@ -46,6 +46,14 @@ def test_a_subcommand_that_was_chosen_starts_no_loop(word: subcommands.Word, val
     assert not spoken.starts
 
 
+def test_a_word_that_shares_its_subcommand_starts_no_loop_either() -> None:
+    assert parsed("more", words="follow a1b2c3") == commands.Command(word="follow", rest="a1b2c3")
+    with pytest.raises(BadInput, match="zzzz") as refusal:
+        slash.read(chosen("more", words="follow zzzz"), ME)
+    assert "/loop follow <loop>" in refusal.value.remedy
+    assert slash.read(chosen("more", words="mend the login test"), ME).starts
+
+
 def test_what_a_subcommand_cannot_take_is_told_with_how_it_is_written() -> None:
     with pytest.raises(BadInput, match="two words") as refusal:
         slash.read(chosen("claim", code="two words"), ME)

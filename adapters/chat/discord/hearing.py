@@ -160,6 +160,7 @@ class Hearing:
                 self._roots[message] = place.root
             user = names.user_of(event.author.identity)
             self._whispering.last_words[event.lane, user] = message
+            self._speaking.authors[message] = user
             if event.addressed or event.text.lstrip().lower().startswith("!loop"):
                 self._speaking.askers[event.lane] = user
             if not room.is_thread:

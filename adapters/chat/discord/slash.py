@@ -178,6 +178,7 @@ def read(data: Json, me: Me) -> Spoken:
         return start(given, me)
     line = " ".join(part for part in (f"/{NAME}", "" if sub == MORE else sub, reading.text) if part)
     task = _task(line)
+    word = word or next((each for each in split(subcommands.WORDS)[1] if _begins(reading.text, each)), None)
     if task and word is not None:
         # Whoever chose a subcommand means that one; written, the same words would be a task.
         raise BadInput(
@@ -189,6 +190,10 @@ def read(data: Json, me: Me) -> Spoken:
         **dict(zip(reading.mentions, reading.named, strict=True)),
     }
     return Spoken(text=line, mentions=tuple(called), named=tuple(called.values()), task=task)
+
+
+def _begins(words: str, word: Word) -> bool:
+    return words.split(None, 1)[:1] == [word.name]
 
 
 def _task(line: str) -> str:

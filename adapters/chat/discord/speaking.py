@@ -46,6 +46,7 @@ class Speaking:
         self._complained: Recent[str, str] = Recent(200)
         self.quiet: Recent[str, str] = Recent(500)  # places that are one person's command alone, and whose
         self.askers: Recent[str, str] = Recent(2_000)  # who addressed the bridge last in a place
+        self.authors: Recent[str, str] = Recent(2_000)  # who wrote a message
 
     # ── posting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -120,6 +121,9 @@ class Speaking:
         """Put an emoji on a message (idempotent)."""
         if not names.is_message(message):
             raise Rejected(f"{message!r} is no message of Discord")
+        if user := self.authors.get(message):
+            # What gets a sign is acted on: its author waits for an answer, however plain the words.
+            self.askers[thread] = user
 
         async def call(channel: str) -> Any:
             path = f"{MESSAGE}/reactions/{{emoji}}/@me"
