@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from adapters import cancelling
 from adapters.rehearsal import asked, checks, rules, wire
 from adapters.rehearsal.rules import Reply, Script
 from core import ids
@@ -78,11 +79,13 @@ class Rehearsal:
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
-        await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
-        except OSError as exc:
+            await self._runner.setup()
+            await cancelling.unbroken(web.TCPSite(self._runner, self._host, self._port).start)
+        except BaseException as exc:
             await self._runner.cleanup()
+            if not isinstance(exc, OSError):
+                raise
             raise Unavailable(
                 f"The rehearsal model cannot listen on {self._host}:{self._port}: {exc}.",
                 remedy="Choose another port, or 0 for any free one.",

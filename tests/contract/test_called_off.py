@@ -9,6 +9,8 @@ from pathlib import Path
 from adapters.chat.local.adapter import LocalChat
 from adapters.chat.local.client import Client
 from adapters.gateway.gateway import Gateway
+from adapters.rehearsal import script
+from adapters.rehearsal.server import Rehearsal
 from adapters.sandbox import bwrap, host
 from bridge.clock import SystemClock
 from core import ids, ports
@@ -63,3 +65,11 @@ async def test_a_loop_at_the_gateway(home: Path) -> None:
             writer.close()
 
     assert await leavings(opens) == []
+
+
+async def test_the_rehearsal() -> None:
+    async def enter() -> None:
+        async with Rehearsal(script.parse("")):
+            pass
+
+    assert await leavings(enter) == []
