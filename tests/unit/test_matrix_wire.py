@@ -161,6 +161,14 @@ def test_an_edit_is_no_new_prompt() -> None:
     assert (found.target, found.reading.text) == ("$first", "better")
 
 
+def test_a_whole_id_in_a_command_names_its_user() -> None:
+    told = {"body": "!loop people add @ravi:e.org:8448 member", "m.mentions": {}}
+    assert said(told).reading.mentions == ("@ravi:e.org:8448",)
+    assert said({**told, "body": "!loop handoff @ravi:e.org."}).reading.mentions == ("@ravi:e.org",)
+    assert said({**told, "body": "ask @ravi:e.org about it"}).reading.mentions == ()
+    assert said({**told, "body": "!loop mail x@ravi:e.org"}).reading.mentions == ()
+
+
 def test_redactions_of_both_room_versions_are_read() -> None:
     for found in (heard({}, "m.room.redaction", redacts="$x"), heard({"redacts": "$x"}, "m.room.redaction")):
         assert isinstance(found, wire.Gone)

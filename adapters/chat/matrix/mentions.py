@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from core import commands
+
 _PILL = re.compile(
     r"""<a\s[^>]*?href\s*=\s*["']https://matrix\.to/#/(@|%40)([^"'?/]+)[^>]*>""", re.IGNORECASE
 )
 _USER = re.compile(r"@[^\s:@]{1,200}:[A-Za-z0-9.\[\]:-]{1,200}\Z")
+_TYPED = re.compile(r"(?<![\w@./-])@[^\s:@<>]{1,200}:[A-Za-z0-9.\[\]:-]{0,199}[A-Za-z0-9\]]")
 _FALLBACK = re.compile(r"\A(?:> [^\n]*\n)+\n?")
 _REPLY_HTML = re.compile(r"<mx-reply>.*?</mx-reply>", re.DOTALL | re.IGNORECASE)
 MOST = 50
@@ -55,7 +58,9 @@ def read(content: Mapping[str, Any], me: Me, *, reply: bool) -> Reading:
     listed: list[str] = []
     if isinstance(told, dict) and isinstance(told.get("user_ids"), list):
         listed = [user for user in told["user_ids"] if isinstance(user, str) and _USER.match(user)]
-    called = dict.fromkeys([*listed, *pilled][:MOST])
+    # Whoever writes a whole id in a command means that user; no client has to have made a link of it.
+    typed = _TYPED.findall(text) if commands.spoken(text) is not None else ()
+    called = dict.fromkeys([*listed, *pilled, *typed][:MOST])
     written, kept = _without(text, me, names=not isinstance(told, dict))
     addressed = me.user in called or written
     if addressed and not written:
