@@ -145,6 +145,11 @@ def answered(ask: Ask, answer: str, *, by: str, at: datetime) -> Message:
     return Message(blocks=(Text(text=f"✓ answered by {wording.line(by, 40)}, {at:%H:%M} UTC · {line}"),))
 
 
+def undone(ask: Ask) -> str:
+    """Return why a call was not made, where that is no person's no; empty where it is."""
+    return "nobody decided in time" if ask.state == "expired" else ""
+
+
 def too_late(ask: Ask) -> str:
     """Return what somebody hears who presses a button of an ask that is over."""
     if ask.decider:

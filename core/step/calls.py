@@ -90,7 +90,7 @@ def _again(draft: Draft, call: Call, ask: Ask) -> None:
         draft.rule(call, ask)
         draft.now(status="waiting" if draft.open_calls() else "running")
     else:
-        draft.put_call(replace(call, state="denied", ask=ask.id))
+        draft.put_call(replace(call, state="denied", ask=ask.id, note=askcards.undone(ask)))
         draft.rule(call, deny=prompts.refusal(ask))
     if not ask.open and ask.call != call.id:
         # A repeated call has an id of its own; its node hangs on the same decision.

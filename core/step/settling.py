@@ -146,7 +146,12 @@ def _go_on(draft: Draft, ask: Ask) -> None:
     if call is not None and call.state == "asked":
         allowed = ask.state == "allowed"
         draft.put_call(
-            replace(call, state="allowed" if allowed else "denied", input=ask.updated_input or call.input)
+            replace(
+                call,
+                state="allowed" if allowed else "denied",
+                input=ask.updated_input or call.input,
+                note=askcards.undone(ask),
+            )
         )
         draft.rule(call, ask, deny="" if allowed else prompts.refusal(ask))
     draft.now(status="waiting" if draft.open_calls() else "running")

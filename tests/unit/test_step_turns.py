@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core import cards, effects, events, graph, policy
+from core import cards, effects, events, graph, policy, progress
 from core.ids import AskId, CallId
 from tests.unit.story import THREAD, Story, words
 
@@ -236,6 +236,8 @@ def test_an_expired_ask_is_not_a_no() -> None:
     assert rule.decision == "deny"
     assert "That is not a no" in rule.reason
     assert "expired" in story.told()
+    [step] = progress.steps(story.turn.calls)
+    assert step.text == "Did not run `pip install x` (nobody decided in time)"
 
 
 @pytest.mark.parametrize("settled_first", [True, False])
