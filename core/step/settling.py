@@ -88,9 +88,10 @@ def _updated(draft: Draft, ask: Ask, edited: str) -> str:
         try:
             fields = json.loads(edited)
         except ValueError as exc:
+            line = f" from line {exc.lineno} on" if isinstance(exc, json.JSONDecodeError) else ""
             raise BadInput(
-                f"The edit is not JSON ({exc}).",
-                remedy="Change the values of the fields shown. The ask still waits.",
+                f"The edit can't be read{line}: it has to be JSON, as it was shown.",
+                remedy="Change the values of the fields alone. The ask still waits.",
             ) from exc
         if not isinstance(fields, dict):
             raise BadInput(

@@ -101,6 +101,16 @@ def test_an_edited_command_is_what_runs() -> None:
     assert json.loads(rule.updated_input) == {"command": "pip install x==1.2", "description": "Install x"}
 
 
+@pytest.mark.parametrize("edit", ["not json", '{\n "file_path": }', ""])
+def test_an_edit_that_is_no_json_is_said_in_peoples_words(edit: str) -> None:
+    story = Story().started()
+    story.calls("Write", file_path=".claude/settings.json", content="{}")
+    story.presses("maya", story.token("edit"), edit)
+    assert story.ask().open
+    assert "char" not in story.told()
+    assert "The ask still waits" in story.told()
+
+
 @pytest.mark.parametrize("edit", ["", "shutdown now"])
 def test_an_edit_that_cannot_be_taken_leaves_the_ask_open(edit: str) -> None:
     story = asking()
