@@ -102,6 +102,16 @@ class Preparing:
         await asyncio.to_thread(self.boxes.write_launcher, loop, folder)
         warming = asyncio.create_task(self.runner.prewarm(self.first_leg(loop, folder)))
         try:
+            await self._furnish(loop, folder, start, attempt)
+        except BaseException:
+            warming.cancel()
+            raise
+        finally:
+            await asyncio.gather(warming, return_exceptions=True)
+
+    async def _furnish(self, loop: Loop, folder: LoopFolder, start: Start, attempt: int) -> None:
+        """Give the loop its capsule, its files and its clones, and tell what it was made from."""
+        try:
             async with asyncio.TaskGroup() as group:
                 given = group.create_task(self.capsules.make(loop))
                 fetched = group.create_task(self.fetch(loop, folder))
@@ -109,7 +119,6 @@ class Preparing:
                 box = self.boxes.clones(loop, folder)
                 group.create_task(self.git.clone(loop.repo, start.base, loop.work_branch, box, also=also))
         except* LoopbridgeError as group_error:
-            warming.cancel()
             raise group_error.exceptions[0] from None
         capsule = given.result()
         await asyncio.to_thread(folder.write, folder.lock, self._lock(loop, start, capsule).to_json())
@@ -135,7 +144,6 @@ class Preparing:
                 left_out=(*capsule.left_out, *fetched.result(), *start.left_out),
             )
         )
-        await asyncio.gather(warming, return_exceptions=True)
 
     def _lock(self, loop: Loop, start: Start, capsule: Capsule) -> lock.Lock:
         return lock.Lock(

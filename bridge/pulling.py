@@ -40,12 +40,18 @@ async def pull(loop: Loop, git: Git, port: Layers) -> Start:
     """
     names = layers.of(loop.personal)
     code = asyncio.create_task(_code(loop, git))
-    found = await asyncio.gather(*(_layer(name, port, fetch=not loop.cached) for name in names))
-    private = False
-    if loop.personal:
-        private = set(await port.texts(layers.personal(loop.personal))) > {"README.md"}
+    try:
+        found = await asyncio.gather(*(_layer(name, port, fetch=not loop.cached) for name in names))
+        private = False
+        if loop.personal:
+            private = set(await port.texts(layers.personal(loop.personal))) > {"README.md"}
+        base = await code
+    finally:
+        # What failed elsewhere, or is not wanted any more, must not leave it to fail with nobody to hear of it.
+        code.cancel()
+        await asyncio.gather(code, return_exceptions=True)
     return Start(
-        base=await code,
+        base=base,
         layers=tuple((name, commit) for name, (commit, _) in zip(names, found, strict=True)),
         private=private,
         left_out=tuple(words for _, words in found if words),

@@ -104,10 +104,12 @@ class Sessions:
             if leg.loop in self._live or leg.loop in self._running:
                 return
             try:
-                await self._start(leg, None, resume=leg.resume)
+                session = await self._start(leg, None, resume=leg.resume)
             except Gone as exc:
                 log.info("agent.prewarm_failed", extra={"loop": leg.loop, "why": str(exc)})
                 return
+            if self._live.get(leg.loop) is not session:
+                return  # it was closed as it started
             self._rest(leg.loop)
         await self._thin()
 

@@ -150,3 +150,12 @@ async def test_a_cancelled_leg_leaves_no_process(home: Path) -> None:
         assert not b.sessions.answer(b.loop, b.of(ToolCalled)[0].call, ALLOW)
         assert [event.kind for event in b.events] == ["turn_started", "tool_called"]
         assert b.of(TurnStarted)[0].session == b.session
+
+
+async def test_a_loop_that_is_closed_as_its_process_starts_has_none(home: Path) -> None:
+    async with bench(home, rule("^go", bash("true"))) as b:
+        warming = asyncio.create_task(b.sessions.prewarm(b.leg("go")))
+        await b.until_true(lambda: bool(b.processes()))
+        await b.sessions.close(b.loop)
+        await warming
+        assert b.processes() == []

@@ -17,6 +17,7 @@ from core import effects
 from core.ids import LoopId, MemberId
 from core.loop import Loop
 from core.testing.fake_layers import FakeLayers
+from tests.patience import PATIENCE
 from tests.unit.story import Story
 
 ONE = replace(Story().started().loop, personal=None, prepared=False)
@@ -101,3 +102,39 @@ async def test_what_happened_while_it_waited_counts(home: Path, change: str, mad
     for loop, start in hand.filled:
         assert loop == store.loops[mine.id]
         assert ("personal" in str(start.layers)) is (loop.personal is not None)
+
+
+class Unfurnished(Preparing):
+    """Never comes to an end by itself."""
+
+    async def _furnish(self, loop: Loop, folder: LoopFolder, start: Start, attempt: int) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_loop_that_is_not_made_after_all_leaves_no_process_that_starts(home: Path) -> None:
+    starts, left = asyncio.Event(), list[str]()
+
+    async def prewarm(leg: object) -> None:
+        starts.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.append("the start")
+
+    async def opened(*_: object, **__: object) -> None:
+        return None
+
+    nothing: Any = SimpleNamespace()
+    hand = Unfurnished(
+        loops=home, store=cast(Any, Kept(ONE)), git=cast(Any, Origin()), layers=cast(Any, FakeLayers()),
+        sandbox=cast(Any, SimpleNamespace(owner=lambda: None)), gateway=cast(Any, SimpleNamespace(open=opened)),
+        runner=cast(Any, SimpleNamespace(prewarm=prewarm)), boxes=cast(Any, SimpleNamespace(write_launcher=lambda *_: None)),
+        clock=nothing, emit=nothing, versions=nothing, fetch=nothing, capsules=nothing, first_leg=lambda *_: nothing,
+        places=asyncio.Semaphore(1),
+    )  # fmt: skip
+    making = asyncio.create_task(hand(prepare(ONE)))
+    async with asyncio.timeout(PATIENCE):
+        await starts.wait()
+    making.cancel()
+    await asyncio.wait({making})
+    assert left == ["the start"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -9,6 +11,7 @@ import pytest
 
 from bridge.pulling import pull
 from core.errors import BadInput
+from core.ids import MemberId
 from core.ports import Git
 from core.testing.fake_layers import FakeLayers
 from tests.unit.story import Story
@@ -22,6 +25,33 @@ class OneBranch:
 
     async def resolve(self, repo: str, branch: str) -> str:
         raise BadInput(f"“{repo}” has no branch “{branch}”.", remedy="Did you mean “main”?")
+
+
+class Hanging:
+    """A repository that does not answer before it is left."""
+
+    def __init__(self) -> None:
+        self.left = False
+
+    async def sync(self, repo: str, *, fetch: bool = True) -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.left = True
+        raise AssertionError
+
+
+class Broken(FakeLayers):
+    async def texts(self, layer: str, folder: str = "") -> Mapping[str, str]:
+        await asyncio.sleep(0)
+        raise BadInput("It cannot be read.", remedy="Mend it.")
+
+
+async def test_what_fails_leaves_no_look_at_the_code_behind() -> None:
+    loop, code = replace(Story().started().loop, personal=MemberId("maya")), Hanging()
+    with pytest.raises(BadInput):
+        await pull(loop, cast(Git, code), cast(Any, Broken()))
+    assert code.left
 
 
 async def test_a_branch_that_is_not_there_says_how_to_begin_again() -> None:
