@@ -41,8 +41,8 @@ async def test_a_loop_in_slack_while_discord_cannot_be_reached() -> None:
             assert TOKEN not in str(health)
             far.user("maya", name="Maya")
             code = bridge.claim_code
-            root = await far.user_posts("maya", "general", f"@loop claim {code}")
-            await until(lambda: "admin" in far.text("general", root))
+            await far.user_posts("maya", "general", f"@loop claim {code}")
+            await until(lambda: "admin" in far.text("general"))
 
 
 async def test_swapped_tokens_are_one_line_of_the_log_and_stop_nothing() -> None:
