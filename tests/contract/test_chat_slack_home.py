@@ -40,9 +40,9 @@ class Office:
 
     async def home(self, who: str) -> str:
         """Have somebody open the home tab; return what it shows."""
-        before = len(self.rig.slack.called("views.publish"))
+        before = len(self.rig.slack.answered("views.publish"))
         await self.rig.slack.opens_home(who)
-        await until(lambda: len(self.rig.slack.called("views.publish")) > before)
+        await until(lambda: len(self.rig.slack.answered("views.publish")) > before)
         return str(self.rig.slack.home_of(who).body["blocks"])
 
 

@@ -213,7 +213,7 @@ async def test_the_shortcut_where_the_bridge_is_not(rig: SlackRig) -> None:
     rig.slack.channel("elsewhere", bot=False)
     posted = await rig.slack.user_posts("maya", "elsewhere", "hello")
     assert (await rig.slack.user_shortcut("maya", START, on=posted)).acked
-    await until(lambda: rig.slack.called("views.open"))
+    await until(lambda: rig.slack.answered("views.open"))
     assert "Invite me" in str(rig.slack.view_of("maya").body["blocks"])
 
 
@@ -263,7 +263,7 @@ async def test_the_home_tab_shows_what_it_is_told() -> None:
             "no thread": names.thread_of(team, "C0GENERAL", names.NOWHERE),
         }
         await rig.slack.opens_home("maya")
-        await until(lambda: rig.slack.called("views.publish") and rig.slack.home_of("maya"))
+        await until(lambda: rig.slack.answered("views.publish"))
         shown = str(rig.slack.home_of("maya").body["blocks"])
         assert "Your loops" in shown
         assert rig.identity("maya") in shown

@@ -129,8 +129,12 @@ class Slack(reading.Reading):
         return self.office.calls
 
     def called(self, method: str) -> list[Call]:
-        """Return the requests to one method."""
+        """Return the requests to one method, those under way too."""
         return [call for call in self.calls if call.method == method]
+
+    def answered(self, method: str) -> list[Call]:
+        """Return the requests to one method that were answered: what they do is done."""
+        return [call for call in self.called(method) if call.status]
 
     @property
     def refusals(self) -> int:
