@@ -148,7 +148,7 @@ async def test_what_the_rules_refuse_never_reaches_a_person() -> None:
             talk = await maya.opens("/loop --repo demo run: touch one")
             await talk.answered("The bridge's rules refuse this (no touching)")
             assert not talk.count("Allow once")
-            await talk.sees("✗ Ran `touch one` (against the rules)")
+            await talk.sees("✗ Did not run `touch one` (against the rules)")
 
 
 async def test_a_host_that_is_not_on_the_list_is_named_on_the_card() -> None:
