@@ -55,7 +55,15 @@ class Cuttable:
         self._silent |= self._open
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(self._there.hostname, self._there.port)
+        try:
+            there, back = await asyncio.open_connection(self._there.hostname, self._there.port)
+        except OSError:
+            writer.transport.abort()
+            return
+        if self._server is None or not self._server.is_serving():  # cut meanwhile
+            writer.transport.abort()
+            back.transport.abort()
+            return
         self._open |= {writer, back}
         for source, target in ((reader, back), (there, writer)):
             task = asyncio.create_task(self._pump(source, target))

@@ -48,8 +48,11 @@ class GitServer:
         )  # fmt: skip
         assert run.stdin is not None
         taking = asyncio.create_task(_pump(process.stdin, run.stdin))
-        await asyncio.gather(_pump(run.stdout, process.stdout), _pump(run.stderr, process.stderr))
-        taking.cancel()
+        try:
+            await asyncio.gather(_pump(run.stdout, process.stdout), _pump(run.stderr, process.stderr))
+        finally:
+            taking.cancel()
+            await asyncio.gather(taking, return_exceptions=True)
         process.exit(await run.wait())
 
 
