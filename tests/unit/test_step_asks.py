@@ -89,7 +89,7 @@ def test_a_yes_to_an_ask_that_is_not_there_is_told_and_no_turn() -> None:
         story.says("maya", typed)
         assert f"There is no ask `{typed.split()[1]}`" in story.told()
         assert f"`{story.ask().handle}`" in story.told()
-    assert story.loop.inputs == ()
+    assert not story.loop.inputs
     story.says("maya", "approve the other one")
     assert [entry.text for entry in story.loop.inputs] == ["approve the other one"]
 
