@@ -24,6 +24,7 @@ class Posted(Happening):
         str, ...
     ] = ()  # what `mentions` are called in `text`, in their order, where the platform says
     reply_to: str = ""
+    repeats: str = ""  # the message whose words these are, where somebody began a loop on it without writing
     files: tuple[FileRef, ...] = ()
     permalink: str = ""
     via: str = ""  # the thread it was written in, when that one follows the loop of this one

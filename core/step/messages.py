@@ -38,7 +38,7 @@ def note(draft: Draft, event: Posted) -> str:
                 "permalink": event.permalink,
                 "id": event.message,
                 "files": "\n".join(files.path(file) for file in event.files),
-                **({"aside": "yes"} if event.addressed and asides.aside(event.text, addressed=True) else {}),
+                **({"aside": "yes"} if _is_aside(event) else {}),
             },
         )
     )
@@ -52,6 +52,11 @@ def note(draft: Draft, event: Posted) -> str:
         attached = graph.file(message_key(lane, event.message), file.name)
         draft.edge(key, "links", draft.node(attached, "file", file.name, id=file.id, size=str(file.size)))
     return key
+
+
+def _is_aside(event: Posted) -> bool:
+    """Whether a message says nothing to those at work: it is for the bridge, or another one says it."""
+    return bool(event.repeats) or (event.addressed and asides.aside(event.text, addressed=True))
 
 
 def edited(draft: Draft, event: Edited) -> None:

@@ -167,6 +167,7 @@ async def test_a_reaction_starts_a_loop_once(rig: SlackRig) -> None:
     assert (first.lane, first.author.identity) == (sent.thread, rig.identity("ravi"))
     command = commands.parse(commands.spoken(first.text) or "")
     assert (command.word, command.rest) == ("start", "stop the flaky test")
+    assert first.repeats == sent.message
     await rig.adapter.react(first.lane, first.message, "👀")
     assert "👀" in rig.slack.transcript("general", sent.message)[0].reactions
     past = await rig.adapter.history(first.lane, upto=first.message, limit=5)

@@ -47,3 +47,11 @@ def test_what_is_addressed_to_the_bridge_needs_no_prefix(text: str, aside: bool)
     key = graph.message(message_key(THREAD, str(story._number)))
     (node,) = (fact for fact in story.facts if isinstance(fact, graph.Node) and fact.key == key)
     assert asides.said(node) is not aside
+
+
+def test_what_repeats_a_message_counts_beside_it_no_more() -> None:
+    story = Story()
+    story.says("ravi", "/loop start stop the flaky test", repeats="1")
+    assert story.loop.title == "Stop the flaky test"
+    (node,) = (fact for fact in story.facts if isinstance(fact, graph.Node) and fact.kind == "message")
+    assert not asides.said(node)

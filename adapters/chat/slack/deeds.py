@@ -251,6 +251,7 @@ def repeated(event: Json, message: Json, me: Me, called: Mapping[str, str]) -> P
         message=names.derived(ts, ts, f"{REPEAT}.{user}"),
         author=Author(identity=names.identity_of(me.team, user), name=called.get(user) or user),
         text=f"/loop start {task}",
+        repeats=ts,
         files=tuple(file for file in files if file),
         permalink=names.permalink(me, channel, ts, text(message, "thread_ts") or ts),
     )
