@@ -169,6 +169,13 @@ class SlackRig:
         if self._adapter is not None:
             await self._adapter.__aexit__(None, None, None)
 
+    async def ended(self) -> None:
+        """Wait until the adapter listens no more. Raises what its listening raised."""
+        listening, self._listening = self._listening, None
+        assert listening is not None
+        async with asyncio.timeout(PATIENCE):
+            await listening
+
     async def emit(self, event: Event) -> None:
         """Store an event, unless the disk is full."""
         if self.fails:

@@ -320,3 +320,17 @@ async def test_what_is_to_be_said_outlasts_a_revoked_token() -> None:
         await rig.adapter.edit(sent.thread, card, message.text("finished"))
         said = [line.text for line in rig.slack.transcript("general", sent.message)]
         assert said[-2:] == ["finished", "done"]
+
+
+@pytest.mark.parametrize("http", [False, True])
+async def test_a_workspace_that_takes_its_token_back_ends_the_listening(http: bool) -> None:
+    async with SlackRig(http=http) as rig:
+        await opened(rig)
+        rig.slack.revoke_tokens(bot=False, told=True)
+        await rig.slack.settled()
+        assert rig.adapter.listening.is_set(), "it was a person's own token"
+        rig.slack.revoke_tokens(told=True)
+        with pytest.raises(Unavailable, match="took its token back"):
+            await rig.ended()
+        await rig.slack.settled()
+        assert not rig.adapter.listening.is_set()

@@ -131,7 +131,7 @@ class SlackChat:
     # ── inbound ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def listen(self, emit: Emit) -> None:
-        """Hand every inbound event to `emit` until cancelled. Raises Rejected when Slack does not want the app any more."""
+        """Hand every inbound event to `emit` until cancelled. Raises Rejected when Slack does not want the app any more, Unavailable when a workspace took its token back."""
         listening = Listening(
             workspaces=self._workspaces,
             setup=self._setup,

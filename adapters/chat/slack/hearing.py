@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from adapters.chat.slack import deeds, forms, hometab, names, wire
@@ -43,6 +43,7 @@ class Hearing:
         emit: Emit,
         spawn: Spawn,
         home: Home | None,
+        shut_out: Callable[[], None],
     ) -> None:
         self._workspaces = workspaces
         self._seen = seen
@@ -50,6 +51,7 @@ class Hearing:
         self._emit = emit
         self._spawn = spawn
         self._home = home
+        self._shut_out = shut_out
         self._lines = Lines()
         self._hands = Hands(errands=errands, clock=clock, hand_on=self.hand_on, spawn=spawn)
         self._caught_up = asyncio.Event()
@@ -129,8 +131,11 @@ class Hearing:
             case "app_home_opened":
                 if self._home is not None and text(event, "tab") == "home":
                     self._spawn("home tab", hometab.publish(home, self._home, text(event, "user")))
+            case "tokens_revoked" if not table(event, "tokens").get("bot"):
+                log.info("chat.slack.skipped", extra={"kind": "tokens_revoked"})  # people's own ones
             case "tokens_revoked" | "app_uninstalled":
                 log.warning("chat.slack.uninstalled", extra={"team": home.me.team})
+                self._shut_out()
             case _:
                 log.info("chat.slack.skipped", extra={"kind": text(event, "type")})
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 
@@ -23,10 +24,12 @@ from adapters.chat.slack.line import Line
 from adapters.chat.slack.seen import Seen
 from adapters.chat.slack.tasks import Tasks
 from adapters.chat.slack.workspace import Workspace
+from core.errors import Unavailable
 from core.ports import Clock, Emit
 
 WRITE_EVERY = 5.0  # seconds between two writings of the marks
 CATCH_UP = 10.0  # seconds that live events wait for missed ones
+LAST_ACK = 0.5  # seconds for the ack of what ends the listening: Slack would tell it again
 GAP = 30.0  # seconds without a connection after which something may have been missed
 
 
@@ -85,6 +88,7 @@ class Listening:
         self._clock = clock
         self._tasks = Tasks()
         self._seen = {team: Seen(team, remember=setup.remember, recall=setup.recall) for team in workspaces}
+        self._shut_out = asyncio.Event()
         self._errands = Errands(
             clock=clock, remember=setup.remember, recall=setup.recall, may_start=setup.may_start
         )
@@ -96,13 +100,14 @@ class Listening:
             emit=emit,
             spawn=self._tasks.spawn,
             home=setup.home,
+            shut_out=lambda: self._shut_out.set(),
         )
         me = {team: home.me for team, home in workspaces.items()}
         self._gate = Gate(hearing=self._hearing, me=me, logger=logger)
         self._reachable = reachable
 
     async def by_socket(self, app: Api, session: aiohttp.ClientSession) -> None:
-        """Listen over Socket Mode until cancelled. Raises Rejected when Slack does not want the app."""
+        """Listen over Socket Mode until cancelled. Raises Rejected when Slack does not want the app, Unavailable when a workspace put it out."""
         await self._begin()
         line = Line(
             api=app,
@@ -113,10 +118,10 @@ class Listening:
             connected=self._connected,
             ended=self._reachable.clear,
         )
-        await line.run()
+        await self._while_wanted(line.run)
 
     async def by_http(self, at: tuple[str, int], opened: Callable[[tuple[str, int]], None]) -> None:
-        """Serve signed requests until cancelled; `opened` hears at which address."""
+        """Serve signed requests until cancelled; `opened` hears at which address. Raises Unavailable when a workspace put the app out."""
 
         def standing(address: tuple[str, int]) -> None:
             opened(address)
@@ -131,7 +136,22 @@ class Listening:
             take=self._gate.from_http,
             opened=standing,
         )
-        await door.run()
+        await self._while_wanted(door.run)
+
+    async def _while_wanted(self, listen: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Listen until a workspace takes its token back: whoever begins anew sees which one is still good."""
+        listening = asyncio.create_task(listen())
+        shut_out = asyncio.create_task(self._shut_out.wait())
+        try:
+            await asyncio.wait({listening, shut_out}, return_when=asyncio.FIRST_COMPLETED)
+            if not listening.done():
+                await asyncio.sleep(LAST_ACK)
+                raise Unavailable("a Slack workspace took its token back")
+            listening.result()
+        finally:
+            listening.cancel()
+            shut_out.cancel()
+            await asyncio.gather(listening, shut_out, return_exceptions=True)
 
     async def stop(self) -> None:
         """End what still runs and write down what was heard."""

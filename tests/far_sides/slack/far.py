@@ -214,9 +214,13 @@ class Slack(reading.Reading):
             app = self.world.apps[each.payload["api_app_id"]]
             self.office.delivery.event(app, each.payload)
 
-    def revoke_tokens(self, *, team: Team | None = None) -> None:
-        """Uninstall the app from a workspace: its token is no good any more."""
-        (team or self.team()).revoked = True
+    def revoke_tokens(self, *, team: Team | None = None, bot: bool = True, told: bool = False) -> None:
+        """Take a workspace's token back; `told`: the event about it is sent at once. Without `bot` it was a person's own token."""
+        home = team or self.team()
+        if told:
+            whose = {"oauth": [] if bot else ["U0SOMEBODY"], "bot": [home.bot.id] if bot else []}
+            self.office.emit(home, {"type": "tokens_revoked", "tokens": whose, "event_ts": self.world.ts()})
+        home.revoked = home.revoked or bot
 
     def revoke_app_token(self) -> None:
         """Withdraw the app-level token, and end its connections."""
