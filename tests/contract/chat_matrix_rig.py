@@ -17,7 +17,7 @@ from adapters.chat.local import encoding
 from adapters.chat.matrix import names, plugin, signs
 from adapters.chat.matrix.adapter import MatrixChat, Parts
 from adapters.chat.matrix.engine import Engine
-from core.errors import Rejected, StorageFull
+from core.errors import PortError, StorageFull
 from core.events import Event
 from core.ids import IdentityKey, ThreadKey
 from core.message import Message
@@ -164,7 +164,7 @@ class MatrixRig:
 
     async def close(self) -> None:
         self.listening.cancel()
-        with suppress(asyncio.CancelledError, Rejected):
+        with suppress(asyncio.CancelledError, PortError):
             await self.listening
         await self.adapter.__aexit__(None, None, None)
 

@@ -240,7 +240,7 @@ async def test_a_dead_token_is_replaced_and_the_device_stays(rig: MatrixRig) -> 
     device = rig.device
     await rig.synapse.ask("POST", "/_matrix/client/v3/logout", token=rig.token, body={})
     await rig.user_posts("wakes the stream up")
-    with pytest.raises(Rejected):
+    with pytest.raises(Unavailable, match="access token"):
         await asyncio.wait_for(rig.listening, PATIENCE)
     await rig.reconnect()
     assert rig.device == device
