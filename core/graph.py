@@ -42,15 +42,18 @@ class Edge:
 
 
 Fact = Node | Edge
+OWN = ":personal/"  # in the keys of what stands in a member's own layer
 
 
 def alone(fact: Fact) -> bool:
     """Whether a fact is of one member's own layer, and so nobody else's to read."""
     if isinstance(fact, Node):
         return fact.audience.startswith("member:")
-    return ":personal/" in fact.src + fact.dst and any(
-        key.partition(":")[2].startswith("personal/") for key in (fact.src, fact.dst)
-    )
+    return (OWN in fact.src and _is_own(fact.src)) or (OWN in fact.dst and _is_own(fact.dst))
+
+
+def _is_own(key: str) -> bool:
+    return key.partition(":")[2].startswith(OWN[1:])
 
 
 def flagged(node: Node) -> str:

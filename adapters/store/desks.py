@@ -17,6 +17,7 @@ from core.loop import Loop
 from core.people import People
 
 KEPT = 32
+MARKING = frozenset({"decision", "touches"})  # kinds of facts by which a decision is shown on other desks
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def far(before: Desk | None, outcome: Outcome) -> bool:
         outcome.schedules,
         outcome.proposals,
     )
-    if any(elsewhere) or any(_marks(fact) for fact in outcome.facts):
+    if any(elsewhere) or any(_marks(fact) for fact in outcome.facts if fact.kind in MARKING):
         return True
     loop, known = outcome.loop, before.loop if before is not None else None
     if known is None:

@@ -106,7 +106,7 @@ def upto(message: str) -> str:
 def moment(ts: str) -> datetime:
     """Return the instant of a ts. Raises ValueError for what is none."""
     seconds, _, fraction = ts.partition(".")
-    return EPOCH + timedelta(seconds=int(seconds), microseconds=int(fraction.ljust(6, "0")[:6]))
+    return EPOCH + timedelta(0, int(seconds), int(fraction.ljust(6, "0")[:6]))
 
 
 def order(ts: str) -> tuple[int, int]:

@@ -115,7 +115,7 @@ class _Reader:
             # A link's preview is not what the person said; a message they passed on is.
             if is_bot or shared or not text(attachment, "from_url"):
                 parts.append(self._attachment(attachment, depth, shared=shared))
-        return "\n".join(part for part in parts if part)
+        return "\n".join([part for part in parts if part])
 
     def _attachment(self, raw: Json, depth: int, *, shared: bool) -> str:
         whose = text(raw, "author_name") or text(raw, "author_subname")
@@ -182,7 +182,7 @@ class _Reader:
         return f"| {' | '.join(cells)} |"
 
     def _rich(self, elements: Sequence[Json]) -> str:
-        return "\n".join(self._element(element).removesuffix("\n") for element in elements)
+        return "\n".join([self._element(element).removesuffix("\n") for element in elements])
 
     def _element(self, element: Json) -> str:
         inner = rows(element, "elements")
@@ -208,7 +208,7 @@ class _Reader:
         )
 
     def _parts(self, parts: Sequence[Json]) -> str:
-        return "".join(self._part(part) for part in parts)
+        return "".join([self._part(part) for part in parts])
 
     def _part(self, part: Json) -> str:
         match part.get("type"):
