@@ -19,7 +19,7 @@ from tests.bench.report import Line
 from tests.far_sides.slack import Slack
 from tests.far_sides.slack.world import Channel, Message
 
-READS, LONG = 8, 1_000
+READS, LONG = 11, 1_000
 PAGE = 500  # messages; as the adapter asks for
 
 
