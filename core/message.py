@@ -42,6 +42,12 @@ class Item:
     mark: Mark = "done"
 
 
+def ending(said: str, mark: Mark) -> str:
+    """Return what a checklist's line ends with after `said`: the mark in a word, where the text does not say how it went."""
+    word = mark if mark in ("failed", "waiting") else ""
+    return f" ({word})" if word and word not in said.lower() and not said.endswith(")") else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checklist:
     """Steps, oldest first."""

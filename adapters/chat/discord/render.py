@@ -24,6 +24,7 @@ from core.message import (
     Message,
     Style,
     Text,
+    ending,
 )
 
 LIMIT = 1_960  # of Discord's 2,000: room for the note that the rest is a file
@@ -35,7 +36,6 @@ SUPPRESS_EMBEDS = 1 << 2
 REST = "continued.md"
 NOTE = f"… (goes on in the file {REST})"
 MARKS: Final[Mapping[Mark, str]] = {"done": "✓", "running": "…", "failed": "✗", "waiting": "○"}
-WORDS: Final[Mapping[Mark, str]] = {"failed": "failed", "waiting": "waiting"}
 STYLES: Final[Mapping[Style, int]] = {"primary": 1, "plain": 2, "danger": 4}
 PRESS, FORM, PICK = (
     "b:",
@@ -157,9 +157,7 @@ def _flat(text: str) -> str:
 
 def _step(text: str, mark: Mark) -> str:
     said = _flat(text)
-    word = WORDS.get(mark, "")
-    told = word in said.lower() or said.endswith(")")
-    return f"{MARKS[mark]} {said}" + (f" ({word})" if word and not told else "")
+    return f"{MARKS[mark]} {said}{ending(said, mark)}"
 
 
 class _Writer:

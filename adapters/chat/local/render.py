@@ -11,10 +11,21 @@ from typing import Final
 
 from adapters.chat.local.clean import clean, one_line
 from adapters.chat.local.records import Record, user_of
-from core.message import Attachment, Block, Button, Buttons, Checklist, Code, Fields, Mark, Message, Text
+from core.message import (
+    Attachment,
+    Block,
+    Button,
+    Buttons,
+    Checklist,
+    Code,
+    Fields,
+    Mark,
+    Message,
+    Text,
+    ending,
+)
 
 MARKS: Final[Mapping[Mark, str]] = {"done": "✓", "running": "…", "failed": "✗", "waiting": "○"}
-WORDS: Final[Mapping[Mark, str]] = {"failed": "failed", "waiting": "waiting"}
 _LINK = re.compile(r"\[([^\]\n]+)\]\(([^()\s]+)\)")
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL)
 _SPAN = re.compile(r"(`+[^`\n]+`+)")
@@ -45,10 +56,7 @@ def called_by(user: str, names: Mapping[str, str] | None) -> str:
 def step(text: str, mark: Mark) -> str:
     """Return a checklist's line: its mark, its text, and the mark's word where the text does not say it."""
     said = one_line(text)
-    word = WORDS.get(mark, "")
-    return f"{MARKS[mark]} {said}" + (
-        f" ({word})" if word and word not in said.lower() and not said.endswith(")") else ""
-    )
+    return f"{MARKS[mark]} {said}{ending(said, mark)}"
 
 
 def weight(attachment: Attachment) -> str:

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from core import wording
-from core.message import Attachment, Block, Buttons, Checklist, Code, Fields, Mark, Text
+from core.message import Attachment, Block, Buttons, Checklist, Code, Fields, Mark, Text, ending
 
 OURS = ("matrix.to",)
 MARKS: dict[Mark, str] = {"done": "✓", "running": "…", "failed": "✗", "waiting": "○"}
-WORDS: dict[Mark, str] = {"failed": "failed", "waiting": "waiting"}
 _SPAN = re.compile(r"(`+[^`\n]+`+)")
 _SLASH = re.compile(r"^(`+)/loop(?=[ `])")
 _LINK = re.compile(r"\[([^\]\n]+)\]\((https?://[^()\s]+)\)")
@@ -105,11 +104,7 @@ def lines_of(block: Block, group: int, hosts: Sequence[str] = ()) -> Iterator[Li
         case Checklist():
             for item in block.items:
                 said = wording.line(item.text, 300)
-                word = WORDS.get(item.mark, "")
-                told = f"{MARKS[item.mark]} {said}" + (
-                    f" ({word})" if word and word not in said.lower() and not said.endswith(")") else ""
-                )
-                yield _line(told, group, hosts)
+                yield _line(f"{MARKS[item.mark]} {said}{ending(said, item.mark)}", group, hosts)
         case Fields():
             for label, value in block.pairs:
                 said = f"{wording.line(label)}: "

@@ -100,7 +100,7 @@ class Listening:
             emit=emit,
             spawn=self._tasks.spawn,
             home=setup.home,
-            shut_out=lambda: self._shut_out.set(),
+            shut_out=self._shut_out.set,
         )
         me = {team: home.me for team, home in workspaces.items()}
         self._gate = Gate(hearing=self._hearing, me=me, logger=logger)

@@ -26,7 +26,6 @@ MAX_OPTIONS = 100
 CHOOSE = "Choose an answer"
 PRESS, FORM, PICK = "press", "form", "pick"  # how the action id of a button or a menu begins
 MARKS: Final[dict[Mark, str]] = {"done": "✓", "running": "…", "failed": "✗", "waiting": "○"}
-SAID: Final[dict[Mark, str]] = {"failed": "failed", "waiting": "waiting"}
 
 Raw = dict[str, Any]
 
@@ -151,8 +150,7 @@ def weight(attachment: Attachment) -> str:
 
 def _step(item: words.Item) -> list[Span]:
     said = " ".join(mrkdwn.clean(item.text).split())
-    word = SAID.get(item.mark, "")
-    tail = f" ({word})" if word and word not in said.lower() and not said.endswith(")") else ""
+    tail = words.ending(said, item.mark)
     return [Span(text=f"{MARKS[item.mark]} "), *mrkdwn.spans(said), *([Span(text=tail)] if tail else [])]
 
 
